@@ -1,0 +1,102 @@
+// The table `checkpoints`: how far each partition is, who may move it, and what became of its messages.
+import { must } from '../pipeline/ensure.ts';
+import { parseOffset } from '../pipeline/offset.ts';
+import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import type { Queryable } from './pool.ts';
+import { quoteSchema } from './schema-name.ts';
+
+type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
+
+type CheckpointRow = {
+  topic: string;
+  partition: number;
+  first_offset: string;
+  next_offset: string;
+  epoch: string;
+  watermark_ms: number | null;
+  committed_at_ms: number;
+  recorded: string;
+  duplicate: string;
+  late: string;
+  rejected: string;
+  skipped: string;
+};
+
+const COLUMNS = `topic, partition, first_offset, next_offset, epoch, recorded, duplicate, late, rejected, skipped,
+  (extract(epoch from watermark) * 1000)::float8 as watermark_ms,
+  (extract(epoch from committed_at) * 1000)::float8 as committed_at_ms`;
+
+function toCheckpoint(row: CheckpointRow): Checkpoint {
+  return {
+    topic: row.topic,
+    partition: row.partition,
+    firstOffset: parseOffset(row.first_offset),
+    nextOffset: parseOffset(row.next_offset),
+    epoch: Number(row.epoch),
+    watermarkMs: row.watermark_ms,
+    committedAtMs: row.committed_at_ms,
+    counts: {
+      recorded: Number(row.recorded),
+      duplicate: Number(row.duplicate),
+      late: Number(row.late),
+      rejected: Number(row.rejected),
+      skipped: Number(row.skipped),
+    },
+  };
+}
+
+/** All checkpoints of the topic, by partition. */
+export async function readCheckpoints(db: Queryable, { schema, topic }: Where): Promise<Checkpoint[]> {
+  const { rows } = await db.query<CheckpointRow>(
+    `select ${COLUMNS} from ${quoteSchema(schema)}.checkpoints where topic = $1 order by partition`,
+    [topic],
+  );
+  return rows.map(toCheckpoint);
+}
+
+/** One partition's checkpoint, or null when nobody has made it yet. */
+export async function readCheckpoint(db: Queryable, where: Where, partition: number): Promise<Checkpoint | null> {
+  const { rows } = await db.query<CheckpointRow>(
+    `select ${COLUMNS} from ${quoteSchema(where.schema)}.checkpoints where topic = $1 and partition = $2`,
+    [where.topic, partition],
+  );
+  return rows[0] ? toCheckpoint(rows[0]) : null;
+}
+
+/**
+ * Makes the checkpoint of a partition at `firstOffset` unless it exists. Throws when the schema already holds another
+ * topic: its events do not say which topic they came from.
+ */
+export async function ensureCheckpoint(
+  db: Queryable,
+  { schema, topic }: Where,
+  { partition, firstOffset }: { partition: number; firstOffset: number },
+): Promise<void> {
+  const tables = quoteSchema(schema);
+  const { rows } = await db.query<{ topic: string }>(
+    `select topic from ${tables}.checkpoints where topic <> $1 limit 1`,
+    [topic],
+  );
+  if (rows[0]) {
+    throw new Error(
+      `Schema ${schema} already holds the events of topic ${rows[0].topic}: give topic ${topic} a schema of its own (WEIR_SCHEMA).`,
+    );
+  }
+  await db.query(
+    `insert into ${tables}.checkpoints (topic, partition, first_offset, next_offset) values ($1, $2, $3, $3) on conflict do nothing`,
+    [topic, partition, firstOffset],
+  );
+  await db.query(`insert into ${tables}.closed_through (topic) values ($1) on conflict do nothing`, [topic]);
+}
+
+/** Takes the partition over: the epoch grows by one, so that every earlier holder is fenced from here on. */
+export async function takeLease(db: Queryable, { schema, topic }: Where, partition: number): Promise<Checkpoint> {
+  const { rows } = await db.query<CheckpointRow>(
+    `update ${quoteSchema(schema)}.checkpoints set epoch = epoch + 1 where topic = $1 and partition = $2 returning ${COLUMNS}`,
+    [topic, partition],
+  );
+  return toCheckpoint(
+    must(rows[0], `no checkpoint of partition ${partition} of ${topic} in schema ${schema}; start the pipeline first`),
+  );
+}

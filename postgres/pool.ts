@@ -1,0 +1,58 @@
+// The door to PostgreSQL: pools and transactions with the session settings that every statement here relies on.
+import pg from 'pg';
+
+/** Anything that runs one statement: a pool or a client inside a transaction. */
+export type Queryable = Pick<pg.Pool, 'query'>;
+
+export type PoolOptions = {
+  readonly url: string;
+  /** Most connections at once; 10 when absent. */
+  readonly max?: number;
+  /** Shown in pg_stat_activity; "weir" when absent. */
+  readonly applicationName?: string;
+};
+
+/** Session settings of every connection: UTC, so that no text form of a time depends on the server's configuration. */
+export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: applicationName ?? 'weir',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    options: '-c timezone=UTC -c datestyle=ISO,YMD -c client_min_messages=warning',
+  };
+}
+
+/** Opens a pool. Idle connections that break are dropped in silence: the next statement opens a new one or reports why not. */
+export function openPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 });
+  pool.on('error', () => {});
+  return pool;
+}
+
+export type Isolation = 'read committed' | 'repeatable read';
+
+/** Runs `work` in one transaction: commits what it returns, rolls back what it throws. A broken connection is not reused. */
+export async function withTransaction<T>(
+  pool: pg.Pool,
+  { isolation = 'read committed' }: { isolation?: Isolation },
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query(`begin isolation level ${isolation}`);
+    const result = await work(client);
+    const { command } = await client.query('commit');
+    // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error.
+    if (command === 'ROLLBACK') throw new Error('The transaction was rolled back because a statement in it had failed.');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((rollbackError: unknown) => {
+      broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
