@@ -1,7 +1,7 @@
 // Brings a schema's tables to the newest version: numbered SQL files, in order, once, all of a run in one transaction.
 import { fileURLToPath } from 'node:url';
 
-import pg from 'pg';
+import { Client } from 'pg';
 import Postgrator from 'postgrator';
 
 import { messageOf } from '../pipeline/ensure.ts';
@@ -18,7 +18,7 @@ export type MigrationResult = { readonly applied: string[]; readonly version: nu
  */
 export async function migrate({ url, schema }: { url: string; schema: string }): Promise<MigrationResult> {
   const quoted = quoteSchema(schema);
-  const client = new pg.Client(clientConfig({ url, applicationName: 'weir migrate' }));
+  const client = new Client(clientConfig({ url, applicationName: 'weir migrate' }));
   await client.connect();
   try {
     await client.query('begin');

@@ -1,5 +1,6 @@
 // The door to PostgreSQL: pools and transactions with the session settings that every statement here relies on.
-import pg from 'pg';
+import { Pool } from 'pg';
+import type pg from 'pg';
 
 /** Anything that runs one statement: a pool or a client inside a transaction. */
 export type Queryable = Pick<pg.Pool, 'query'>;
@@ -25,7 +26,7 @@ export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientCo
 
 /** Opens a pool. Idle connections that break are dropped in silence: the next statement opens a new one or reports why not. */
 export function openPool(options: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 });
+  const pool = new Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 });
   pool.on('error', () => {});
   return pool;
 }
@@ -45,7 +46,8 @@ export async function withTransaction<T>(
     const result = await work(client);
     const { command } = await client.query('commit');
     // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error.
-    if (command === 'ROLLBACK') throw new Error('The transaction was rolled back because a statement in it had failed.');
+    if (command === 'ROLLBACK')
+      throw new Error('The transaction was rolled back because a statement in it had failed.');
     return result;
   } catch (error) {
     await client.query('rollback').catch((rollbackError: unknown) => {

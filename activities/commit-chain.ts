@@ -1,0 +1,130 @@
+// A chain of commits: one partition read from its checkpoint on, each micro-batch committed behind the one before it.
+import type { Client } from 'pg';
+
+import type { PartitionReader } from '../kafka/partition-reader.ts';
+import type { IngestMetrics } from '../observability/metrics.ts';
+import type { Checkpoint, Counts, RejectionCounts } from '../pipeline/checkpoint.ts';
+import type { Message } from '../pipeline/message.ts';
+import { NO_COUNTS, addCounts, formMicroBatch } from '../pipeline/micro-batch.ts';
+import type { MicroBatch } from '../pipeline/micro-batch.ts';
+import { parseMessage } from '../pipeline/parse-message.ts';
+import type { Verdict } from '../pipeline/parse-message.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { RecentIdentities } from '../pipeline/recent-identities.ts';
+import { BatchCommitter } from '../postgres/batch-committer.ts';
+import type { Committed, PreparedBatch } from '../postgres/batch-committer.ts';
+
+/** Where a chain stands; plain numbers, for heartbeats and metrics. `lagMs`: age of the last committed message while there are unread ones. */
+export type ChainProgress = {
+  readonly nextOffset: number;
+  readonly endOffset: number;
+  readonly lagMs: number;
+  readonly counts: Counts;
+};
+
+export type ChainParts = {
+  readonly spec: PipelineSpec;
+  readonly checkpoint: Checkpoint;
+  readonly reader: PartitionReader;
+  readonly client: Client;
+  readonly metrics: IngestMetrics;
+};
+
+/**
+ * All in-memory state of a partition: what was read ahead, what is encoded, which identities were seen. It is true only
+ * while every commit succeeds. When one fails, or nobody knows whether it did, the whole chain is thrown away and a new
+ * one starts from the checkpoint row.
+ */
+export class CommitChain {
+  readonly #parts: ChainParts;
+  readonly #committer: BatchCommitter;
+  readonly #judge: (message: Message) => Verdict;
+  readonly #recent = new RecentIdentities();
+  #nextOffset: number;
+  #counts = NO_COUNTS;
+  #watermarkMs: number | null;
+  #lastTimestampMs: number | null = null;
+
+  constructor(parts: ChainParts) {
+    const { spec, checkpoint, client } = parts;
+    this.#parts = parts;
+    this.#committer = new BatchCommitter(client, { spec, partition: checkpoint.partition, epoch: checkpoint.epoch });
+    const rules = { maxFutureMs: spec.maxFutureMs, retentionMs: spec.retentionMs };
+    this.#judge = (message) => parseMessage(message, rules);
+    this.#nextOffset = checkpoint.nextOffset;
+    this.#watermarkMs = checkpoint.watermarkMs;
+  }
+
+  /**
+   * Ingests while `goOn()` says so, then waits for the commit in hand: whoever gets the result knows the checkpoint.
+   * `onTurn` is called at every turn of the loop, at least as often as an empty fetch returns.
+   */
+  async run(goOn: () => boolean, onTurn: (progress: ChainProgress) => void): Promise<void> {
+    let inFlight: Promise<void> = Promise.resolve();
+    try {
+      while (goOn()) {
+        const fetched = await this.#parts.reader.next();
+        if (fetched.nextOffset > fetched.fromOffset) {
+          const batch = formMicroBatch(fetched, this.#judge, this.#recent);
+          const prepared = this.#committer.prepare(batch);
+          await inFlight;
+          inFlight = this.#commit(prepared);
+          // Looked at by the next turn; without this, a failure in between would count as unhandled.
+          inFlight.catch(() => {});
+        } else {
+          await inFlight;
+        }
+        onTurn(this.progress());
+      }
+    } finally {
+      // Also when reading failed: the commit in hand must not be cut off.
+      await inFlight;
+    }
+  }
+
+  progress(): ChainProgress {
+    const endOffset = Math.max(this.#parts.reader.endOffset(), this.#nextOffset);
+    const behind = endOffset > this.#nextOffset && this.#lastTimestampMs !== null;
+    const lagMs = behind ? Math.max(0, Date.now() - (this.#lastTimestampMs ?? 0)) : 0;
+    return { nextOffset: this.#nextOffset, endOffset, lagMs, counts: this.#counts };
+  }
+
+  async #commit(prepared: PreparedBatch): Promise<void> {
+    const startedMs = performance.now();
+    const committed = await this.#committer.commit(prepared);
+    this.#advance(prepared.batch, committed);
+    this.#count(prepared.batch, committed, (performance.now() - startedMs) / 1000);
+  }
+
+  #advance(batch: MicroBatch, { counts }: Committed): void {
+    this.#nextOffset = batch.toOffset;
+    this.#counts = addCounts(this.#counts, counts);
+    const last = batch.events.at(-1)?.message ?? batch.rejected.at(-1)?.message;
+    if (last) this.#lastTimestampMs = last.timestampMs;
+    for (const { event } of batch.events) {
+      const watermarkMs = event.occurredAtMs - this.#parts.spec.latenessMs;
+      if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
+    }
+  }
+
+  #count(batch: MicroBatch, committed: Committed, commitSeconds: number): void {
+    const { spec, checkpoint, metrics } = this.#parts;
+    const of = { topic: spec.topic, partition: checkpoint.partition };
+    const rejectedByReason = rejectionCounts(batch, committed.refused);
+    const { counts } = committed;
+    const rows = counts.recorded + counts.rejected;
+    metrics.batchCommitted({ ...of, counts, rejectedByReason, commitSeconds, rows, watermarkMs: this.#watermarkMs });
+    if (committed.staged) metrics.batchStaged(of);
+    if (committed.refused > 0) metrics.batchRetried({ ...of, cause: 'row_refused' });
+    if (committed.remarked > 0) metrics.batchRetried({ ...of, cause: 'closed_meanwhile' });
+    const { endOffset, nextOffset, lagMs } = this.progress();
+    metrics.lag({ ...of, offsets: endOffset - nextOffset, seconds: lagMs / 1000 });
+  }
+}
+
+function rejectionCounts({ rejected }: MicroBatch, refused: number): RejectionCounts {
+  const counts: { -readonly [Reason in keyof RejectionCounts]: RejectionCounts[Reason] } = {};
+  for (const { rejection } of rejected) counts[rejection.reason] = (counts[rejection.reason] ?? 0) + 1;
+  if (refused > 0) counts.unstorable = (counts.unstorable ?? 0) + refused;
+  return counts;
+}

@@ -1,0 +1,187 @@
+// One lease on one partition: takes it over, ingests from its checkpoint for a bounded time, and hands it back.
+import { Context } from '@temporalio/activity';
+import { Client } from 'pg';
+import type pg from 'pg';
+
+import { openPartitionReader } from '../kafka/partition-reader.ts';
+import type { IngestMetrics } from '../observability/metrics.ts';
+import type { Checkpoint, Counts } from '../pipeline/checkpoint.ts';
+import { must } from '../pipeline/ensure.ts';
+import { NO_COUNTS, addCounts } from '../pipeline/micro-batch.ts';
+import { formatOffset } from '../pipeline/offset.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { FencedError } from '../postgres/batch-committer.ts';
+import { readCheckpoint, takeLease } from '../postgres/checkpoints.ts';
+import { clientConfig } from '../postgres/pool.ts';
+import { isConflict } from '../postgres/sqlstate.ts';
+import { CommitChain } from './commit-chain.ts';
+import type { ChainProgress } from './commit-chain.ts';
+import { toFailure } from './failures.ts';
+
+export type ConsumeDeps = {
+  readonly pool: pg.Pool;
+  readonly postgresUrl: string;
+  readonly kafkaBrokers: readonly string[];
+  readonly metrics: IngestMetrics;
+};
+
+export type ConsumeInput = { readonly spec: PipelineSpec; readonly partition: number; readonly leaseMs: number };
+
+/** `nextOffset`: where the checkpoint stands. `drained`: asked to stop before the lease was over. */
+export type ConsumeResult = {
+  readonly nextOffset: string;
+  readonly counts: Counts;
+  readonly reason: 'lease-over' | 'drained';
+};
+
+/** Heartbeat details: hints for people; only the checkpoint row is the truth. */
+export type ConsumeHeartbeat = Omit<ChainProgress, 'nextOffset' | 'endOffset'> & {
+  readonly nextOffset: string;
+  readonly endOffset: string;
+  readonly lag: number;
+};
+
+const HEARTBEAT_EVERY_MS = 1_000;
+/** A lease that has made no turn for this long stops heartbeating: Temporal gives the partition to another. */
+const STUCK_AFTER_MS = 45_000;
+/** Time that the commit in hand gets after the lease was asked to stop. */
+const DRAIN_WITHIN_MS = 10_000;
+const MOST_CONFLICTS = 5;
+
+/** The activity `consumePartition`. Fails with type `LostRange` when the log no longer holds the next offset. */
+export const createConsumePartition =
+  (deps: ConsumeDeps) =>
+  async (input: ConsumeInput): Promise<ConsumeResult> => {
+    const context = Context.current();
+    const of = { topic: input.spec.topic, partition: input.partition };
+    deps.metrics.leaseBegan(of);
+    const lease = new Lease(deps, input, context.cancellationSignal);
+    const heartbeats = setInterval(() => {
+      const details = lease.heartbeat();
+      if (details) context.heartbeat(details);
+    }, HEARTBEAT_EVERY_MS);
+    try {
+      const result = await lease.run();
+      // A paused activity must throw its cancellation: returning would complete it.
+      if (context.cancellationDetails?.paused) throw context.cancellationSignal.reason;
+      return result;
+    } catch (error) {
+      if (error === context.cancellationSignal.reason) throw error;
+      if (error instanceof FencedError) deps.metrics.fenced(of);
+      throw toFailure(error);
+    } finally {
+      clearInterval(heartbeats);
+      deps.metrics.leaseEnded(of);
+    }
+  };
+
+class Lease {
+  readonly #deps: ConsumeDeps;
+  readonly #input: ConsumeInput;
+  readonly #signal: AbortSignal;
+  readonly #endMs: number;
+  #progress: ChainProgress | null = null;
+  #earlierCounts = NO_COUNTS;
+  #turnMs = Date.now();
+
+  constructor(deps: ConsumeDeps, input: ConsumeInput, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#input = input;
+    this.#signal = signal;
+    this.#endMs = Date.now() + input.leaseMs;
+  }
+
+  async run(): Promise<ConsumeResult> {
+    const { spec, partition } = this.#input;
+    let checkpoint = await takeLease(this.#deps.pool, spec, partition);
+    for (let conflicts = 0; this.#goOn();) {
+      const { epoch } = checkpoint;
+      try {
+        await this.#ingestFrom(checkpoint);
+      } catch (error) {
+        if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw error;
+        this.#deps.metrics.batchRetried({ topic: spec.topic, partition, cause: 'outcome_unknown' });
+      }
+      this.#earlierCounts = this.#counts();
+      this.#progress = null;
+      checkpoint = must(await readCheckpoint(this.#deps.pool, spec, partition), 'the checkpoint of the lease');
+      if (checkpoint.epoch !== epoch) throw new FencedError({ spec, partition, epoch }, {});
+    }
+    return {
+      nextOffset: formatOffset(checkpoint.nextOffset),
+      counts: this.#earlierCounts,
+      reason: this.#signal.aborted ? 'drained' : 'lease-over',
+    };
+  }
+
+  /** Null while no turn was made for too long: a lease that is stuck must not look alive. */
+  heartbeat(): ConsumeHeartbeat | Record<string, never> | null {
+    if (Date.now() - this.#turnMs > STUCK_AFTER_MS) return null;
+    if (!this.#progress) return {};
+    const { nextOffset, endOffset, lagMs } = this.#progress;
+    return {
+      nextOffset: formatOffset(nextOffset),
+      endOffset: formatOffset(endOffset),
+      lag: endOffset - nextOffset,
+      lagMs,
+      counts: this.#counts(),
+    };
+  }
+
+  readonly #goOn = (): boolean => !this.#signal.aborted && Date.now() < this.#endMs;
+
+  #counts(): Counts {
+    return this.#progress ? addCounts(this.#earlierCounts, this.#progress.counts) : this.#earlierCounts;
+  }
+
+  /** One chain of commits, from the checkpoint to the end of the lease or the first failure. Opens and closes its parts. */
+  async #ingestFrom(checkpoint: Checkpoint): Promise<void> {
+    const { pool: _, postgresUrl, kafkaBrokers, metrics } = this.#deps;
+    const { spec, partition } = this.#input;
+    const client = new Client(clientConfig({ url: postgresUrl, applicationName: `weir partition ${partition}` }));
+    // A broken connection also fails the statement under way; without a listener it would end the process.
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      const reader = await openPartitionReader({
+        brokers: [...kafkaBrokers],
+        topic: spec.topic,
+        partition,
+        fromOffset: checkpoint.nextOffset,
+        signal: this.#signal,
+      });
+      try {
+        const chain = new CommitChain({ spec, checkpoint, reader, client, metrics });
+        await this.#withinDrainTime(
+          chain.run(this.#goOn, (progress) => {
+            this.#turnMs = Date.now();
+            this.#progress = progress;
+          }),
+        );
+        this.#progress = chain.progress();
+      } finally {
+        await reader.close();
+      }
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Bounds the wait for the commit in hand once the lease was asked to stop: its outcome is then unknown, not awaited. */
+  async #withinDrainTime(work: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      this.#signal.addEventListener('abort', () => {
+        const error = new Error(
+          `Partition ${this.#input.partition} did not finish its commit in ${DRAIN_WITHIN_MS} ms.`,
+        );
+        timer = setTimeout(() => reject(error), DRAIN_WITHIN_MS);
+      });
+    });
+    try {
+      await Promise.race([work, tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

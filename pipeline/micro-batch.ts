@@ -1,0 +1,100 @@
+// A micro-batch: what one fetch returned, sorted into events, duplicates and rejections; committed as one transaction.
+import { must } from './ensure.ts';
+import type { Counts } from './checkpoint.ts';
+import type { Event } from './event.ts';
+import type { Message } from './message.ts';
+import type { Verdict } from './parse-message.ts';
+import type { RecentIdentities } from './recent-identities.ts';
+import type { Rejection } from './rejection.ts';
+
+/** An event with the message it came from: where in the log it stands. */
+export type RecordedEvent = { readonly event: Event; readonly message: Message };
+export type RejectedMessage = { readonly rejection: Rejection; readonly message: Message };
+
+/** Covers the offsets `[fromOffset, toOffset)` of one partition: what is in none of the three lists held no message. */
+export type MicroBatch = {
+  readonly fromOffset: number;
+  readonly toOffset: number;
+  readonly events: readonly RecordedEvent[];
+  readonly rejected: readonly RejectedMessage[];
+  readonly duplicateOffsets: readonly number[];
+};
+
+export type FetchedRange = {
+  readonly messages: readonly Message[];
+  readonly fromOffset: number;
+  readonly nextOffset: number;
+};
+
+/** Judges every message of a fetch. `recent` learns the identities of the events: see there when to throw it away. */
+export function formMicroBatch(
+  { messages, fromOffset, nextOffset }: FetchedRange,
+  judge: (message: Message) => Verdict,
+  recent: RecentIdentities,
+): MicroBatch {
+  const events: RecordedEvent[] = [];
+  const rejected: RejectedMessage[] = [];
+  const duplicateOffsets: number[] = [];
+  for (const message of messages) {
+    const verdict = judge(message);
+    if (verdict.rejection) rejected.push({ rejection: verdict.rejection, message });
+    else if (recent.add(verdict.event)) events.push({ event: verdict.event, message });
+    else duplicateOffsets.push(message.offset);
+  }
+  return { fromOffset, toOffset: nextOffset, events, rejected, duplicateOffsets };
+}
+
+/**
+ * What the batch adds to its partition's counts when every event of it is inserted and `late` of them are late. Skipped:
+ * control records, compacted and aborted messages, seen as offsets that nothing came from.
+ */
+export function countsOf(
+  { fromOffset, toOffset, events, rejected, duplicateOffsets }: MicroBatch,
+  late: number,
+): Counts {
+  const seen = events.length + rejected.length + duplicateOffsets.length;
+  return {
+    recorded: events.length,
+    duplicate: duplicateOffsets.length,
+    late,
+    rejected: rejected.length,
+    skipped: toOffset - fromOffset - seen,
+  };
+}
+
+export const NO_COUNTS: Counts = { recorded: 0, duplicate: 0, late: 0, rejected: 0, skipped: 0 };
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    recorded: a.recorded + b.recorded,
+    duplicate: a.duplicate + b.duplicate,
+    late: a.late + b.late,
+    rejected: a.rejected + b.rejected,
+    skipped: a.skipped + b.skipped,
+  };
+}
+
+/** Splits a batch of two or more events behind its middle event, into two that cover the same offsets. */
+export function splitMicroBatch(batch: MicroBatch): [MicroBatch, MicroBatch] {
+  const last = must(batch.events[(batch.events.length >> 1) - 1], 'a batch of two events to split');
+  const boundary = last.message.offset + 1;
+  return [part(batch, batch.fromOffset, boundary), part(batch, boundary, batch.toOffset)];
+}
+
+function part(batch: MicroBatch, fromOffset: number, toOffset: number): MicroBatch {
+  const inside = (offset: number): boolean => offset >= fromOffset && offset < toOffset;
+  return {
+    fromOffset,
+    toOffset,
+    events: batch.events.filter(({ message }) => inside(message.offset)),
+    rejected: batch.rejected.filter(({ message }) => inside(message.offset)),
+    duplicateOffsets: batch.duplicateOffsets.filter(inside),
+  };
+}
+
+/** The batch with its only event refused after all: PostgreSQL would not take the row, for the reason in `detail`. */
+export function refuseOnlyEvent(batch: MicroBatch, detail: string): MicroBatch {
+  const { message } = must(batch.events[0], 'the event that PostgreSQL refused');
+  const refused: RejectedMessage = { message, rejection: { reason: 'unstorable', field: null, detail } };
+  return { ...batch, events: [], rejected: [...batch.rejected, refused] };
+}

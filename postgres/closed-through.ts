@@ -1,0 +1,108 @@
+// The table `closed_through`: the pipeline's clock of event time, and the lock under which results are written.
+// closed_through: every event before it that commits from now on is late. written_through follows it: panes and windows up
+// to there are in the result tables. low_watermark: how far event time has come.
+import type pg from 'pg';
+
+import { must } from '../pipeline/ensure.ts';
+import { paneStart } from '../pipeline/pane.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { instant, msOrNull, toMs } from './instant.ts';
+import { withTransaction } from './pool.ts';
+import type { Queryable } from './pool.ts';
+import { quoteSchema } from './schema-name.ts';
+import { isConflict } from './sqlstate.ts';
+
+type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
+
+/** Event times are null before the first close or watermark. `nowMs` is PostgreSQL's clock. */
+export type Clock = {
+  readonly closedThroughMs: number | null;
+  readonly writtenThroughMs: number | null;
+  readonly lowWatermarkMs: number | null;
+  readonly nowMs: number;
+};
+
+/** Where the results stand, read under the lock. */
+export type WritePosition = Pick<Clock, 'closedThroughMs' | 'writtenThroughMs'>;
+
+type ClockRow = { closed_ms: number | null; written_ms: number | null; low_ms: number | null; now_ms: number };
+
+/** Times that a transaction is tried again after another one got in its way. */
+const MOST_ATTEMPTS = 5;
+
+/** The topic's clock; all event times null when the topic was never seen. */
+export async function readClock(db: Queryable, { schema, topic }: Where): Promise<Clock> {
+  const { rows } = await db.query<ClockRow>(
+    `select ${toMs('c.closed_through')} as closed_ms, ${toMs('c.written_through')} as written_ms,
+       ${toMs('c.low_watermark')} as low_ms, ${toMs('clock_timestamp()')} as now_ms
+     from (select) as always left join ${quoteSchema(schema)}.closed_through c on c.topic = $1`,
+    [topic],
+  );
+  const row = must(rows[0], 'the row of a select without a table');
+  return {
+    closedThroughMs: msOrNull(row.closed_ms),
+    writtenThroughMs: msOrNull(row.written_ms),
+    lowWatermarkMs: msOrNull(row.low_ms),
+    nowMs: row.now_ms,
+  };
+}
+
+/** Raises the low watermark; a lower one changes nothing. */
+export async function raiseLowWatermark(db: Queryable, { schema, topic }: Where, lowWatermarkMs: number): Promise<void> {
+  // The condition also spares the row lock, which a closer may hold, when there is nothing to raise.
+  await db.query(
+    `insert into ${quoteSchema(schema)}.closed_through as c (topic, low_watermark) values ($1, ${instant(Math.floor(lowWatermarkMs))})
+     on conflict (topic) do update set low_watermark = excluded.low_watermark where c.low_watermark < excluded.low_watermark`,
+    [topic],
+  );
+}
+
+/**
+ * Step (a) of a close: from its commit on, every event before the pane boundary at or below `boundaryMs` is late. Waits for
+ * batches that are committing, milliseconds. Never moves back. Returns where closed_through stands.
+ */
+export async function moveClosedThrough(db: Queryable, { schema, topic }: Where, boundaryMs: number): Promise<number> {
+  // One statement that commits by itself: the exclusive lock is never held while this process has the word.
+  const { rows } = await db.query<{ closed_ms: number }>(
+    `select ${toMs(`${quoteSchema(schema)}.move_closed_through($1, ${instant(paneStart(boundaryMs))})`)} as closed_ms`,
+    [topic],
+  );
+  return must(rows[0], 'the answer of move_closed_through').closed_ms;
+}
+
+/**
+ * Runs `work` in a REPEATABLE READ transaction that holds the clock's row, so that only one process at a time writes results
+ * and it sees one moment: every event before closed_through, and each late event together with its mark. When another
+ * transaction gets in the way it is tried again; null when that happened too often, or when the topic has no clock yet.
+ */
+export async function withClockHeld<T>(
+  pool: pg.Pool,
+  where: Where,
+  work: (client: pg.PoolClient, position: WritePosition) => Promise<T>,
+): Promise<T | null> {
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
+    try {
+      return await withTransaction(pool, { isolation: 'repeatable read' }, async (client) => {
+        const position = await holdClock(client, where);
+        return position === null ? null : await work(client, position);
+      });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+  }
+  return null;
+}
+
+async function holdClock(client: pg.PoolClient, { schema, topic }: Where): Promise<WritePosition | null> {
+  // Settings for the rest of the transaction ride along: a close is one big aggregate, beside which ingestion needs the
+  // other cores, and compiling its expressions takes longer than evaluating them.
+  const { rows } = await client.query<ClockRow>(
+    `select ${toMs('closed_through')} as closed_ms, ${toMs('written_through')} as written_ms,
+       set_config('work_mem', '64MB', true), set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('jit', 'off', true)
+     from ${quoteSchema(schema)}.closed_through where topic = $1 for update`,
+    [topic],
+  );
+  const row = rows[0];
+  return row ? { closedThroughMs: msOrNull(row.closed_ms), writtenThroughMs: msOrNull(row.written_ms) } : null;
+}

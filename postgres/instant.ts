@@ -1,0 +1,37 @@
+// An instant of event time as SQL writes and returns it: epoch milliseconds here, timestamptz there.
+import { assert } from '../pipeline/ensure.ts';
+
+/**
+ * SQL literal of epoch milliseconds; null is the beginning of time. A literal, not a parameter, because the planner then
+ * leaves out the days of `events` that cannot matter. Only numbers reach the text, so nothing can be injected.
+ */
+export function instant(atMs: number | null): string {
+  if (atMs === null) return "timestamptz '-infinity'";
+  const date = new Date(atMs);
+  assert(!Number.isNaN(date.getTime()), `${atMs} ms is not an instant that a calendar has.`);
+  // PostgreSQL counts years without a sign and without a year 0: 0000 is 1 BC.
+  const year = date.getUTCFullYear();
+  const yearText = String(year > 0 ? year : 1 - year).padStart(4, '0');
+  return `timestamptz '${yearText}${date.toISOString().slice(-20)}${year > 0 ? '' : ' BC'}'`;
+}
+
+/** SQL interval of whole milliseconds. */
+export function interval(lengthMs: number): string {
+  return `interval '${lengthMs / 1000} seconds'`;
+}
+
+/** SQL expression: `timestamptz` as epoch milliseconds in a number, infinite for the beginning of time. */
+export function toMs(expression: string): string {
+  return `(extract(epoch from ${expression}) * 1000)::float8`;
+}
+
+/** A number read through `toMs`: null where PostgreSQL holds null or the beginning of time. */
+export function msOrNull(value: number | null | undefined): number | null {
+  return value === null || value === undefined || value === -Infinity ? null : value;
+}
+
+/** SQL condition: `column` lies in one of the spans. */
+export function inSpans(column: string, spans: readonly { readonly startMs: number; readonly endMs: number }[]): string {
+  const parts = spans.map(({ startMs, endMs }) => `(${column} >= ${instant(startMs)} and ${column} < ${instant(endMs)})`);
+  return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`;
+}

@@ -1,0 +1,61 @@
+// The table `late_events`: events that came after their pane had closed. Waiting ones will amend their windows; those
+// beyond the horizon stay listed and are left out of the results.
+import { PANE_KEYS } from '../pipeline/aggregates.ts';
+import { PANE_MS } from '../pipeline/pane.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import type { Span } from '../pipeline/window.ts';
+import { inSpans, instant, interval, toMs } from './instant.ts';
+import type { Queryable } from './pool.ts';
+import { quoteSchema } from './schema-name.ts';
+
+const WAITING = 'l.applied_at is null and not l.beyond_horizon';
+
+/** Number of late events that wait to amend panes which are written already. */
+export async function lateEventsWaiting(db: Queryable, spec: Pick<PipelineSpec, 'schema' | 'topic'>): Promise<number> {
+  const tables = quoteSchema(spec.schema);
+  const { rows } = await db.query<{ waiting: number }>(
+    `select count(*)::float8 as waiting from ${tables}.late_events l
+     where ${WAITING} and l.occurred_at < (select written_through from ${tables}.closed_through where topic = $1)`,
+    [spec.topic],
+  );
+  return rows[0]?.waiting ?? 0;
+}
+
+/** The earliest panes before `writtenThroughMs` that late events wait for, at most `limit`. */
+export async function waitingPanes(
+  db: Queryable,
+  schema: string,
+  { writtenThroughMs, limit }: { writtenThroughMs: number | null; limit: number },
+): Promise<Span[]> {
+  const { rows } = await db.query<{ pane_ms: number }>(
+    `select distinct ${toMs(`date_bin(${interval(PANE_MS)}, l.occurred_at, timestamptz 'epoch')`)} as pane_ms
+     from ${quoteSchema(schema)}.late_events l
+     where ${WAITING} and l.occurred_at < ${instant(writtenThroughMs)} order by 1 limit ${limit}`,
+  );
+  return rows.map(({ pane_ms }) => ({ startMs: pane_ms, endMs: pane_ms + PANE_MS }));
+}
+
+/** SELECT of the waiting late events in these spans: `occurred_at` and the pane keys, in the collation of pane_facts. */
+export function lateEventsSql(schema: string, spans: readonly Span[]): string {
+  const keys = PANE_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ');
+  return `
+    select e.occurred_at, ${keys}
+    from ${quoteSchema(schema)}.late_events l
+    join ${quoteSchema(schema)}.events e on e.occurred_at = l.occurred_at and e.event_id = l.event_id
+    where ${WAITING} and ${inSpans('l.occurred_at', spans)} and ${inSpans('e.occurred_at', spans)}`;
+}
+
+/** Marks the waiting late events of these spans as applied: the results of this transaction hold them. */
+export function markAppliedSql(schema: string, spans: readonly Span[]): string {
+  return `
+    update ${quoteSchema(schema)}.late_events l set applied_at = now() where ${WAITING} and ${inSpans('l.occurred_at', spans)}`;
+}
+
+/** SQL condition on rows `e` of events: not a late event beyond the horizon. */
+export function notLeftOut(schema: string, spans: readonly Span[]): string {
+  return `not exists (
+      select from ${quoteSchema(schema)}.late_events l
+      where l.beyond_horizon and l.occurred_at = e.occurred_at and l.event_id = e.event_id
+        and ${inSpans('l.occurred_at', spans)}
+    )`;
+}

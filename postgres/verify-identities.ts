@@ -1,0 +1,193 @@
+// Compares the recounted topic with `events` and `dead_letters`, set against set: missing, foreign, doubled, altered.
+import type pg from 'pg';
+
+import { MAX_EXAMPLES, comparePartitions } from '../pipeline/check.ts';
+import type { Check } from '../pipeline/check.ts';
+import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import { quoteSchema } from './schema-name.ts';
+
+/** A comparison: SQL that returns one row {expected, differences} and SQL of example sentences, run only when needed. */
+type Comparison = {
+  readonly name: string;
+  readonly claim: string;
+  readonly count: string;
+  /** Selects one text column. */
+  readonly examples: string;
+};
+
+const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+
+function eventComparisons(events: string): Comparison[] {
+  const missing = `recounted_events t where not exists
+    (select from ${events} e where e.occurred_at = t.occurred_at and e.event_id = t.event_id)`;
+  const foreign = `${events} e join recounted_ranges r
+      on e.kafka_partition = r.partition and e.kafka_offset >= r.from_offset and e.kafka_offset < r.to_offset
+    where not exists (select from recounted_events t where t.partition = e.kafka_partition
+      and t."offset" = e.kafka_offset and t.occurred_at = e.occurred_at and t.event_id = e.event_id)`;
+  const doubled = `select occurred_at, event_id, count(*) as times from ${events} group by 1, 2 having count(*) > 1`;
+  return [
+    {
+      name: 'missing events',
+      claim: 'every valid message of the topic is in events',
+      count: `select (select count(*) from recounted_events) as expected,
+        (select count(*) from (select distinct t.occurred_at, t.event_id from ${missing}) m) as differences`,
+      examples: `select format('Event %s at %s of partition %s, offset %s, is not in events.', t.event_id,
+        to_char(t.occurred_at, ${ISO}), t.partition, t."offset") as example from ${missing}`,
+    },
+    {
+      name: 'foreign events',
+      claim: 'every row of events is the message at its partition and offset',
+      count: `select (select count(*) from ${events} e join recounted_ranges r on e.kafka_partition = r.partition
+          and e.kafka_offset >= r.from_offset and e.kafka_offset < r.to_offset) as expected,
+        (select count(*) from ${foreign}) as differences`,
+      examples: `select format('Row %s at %s says it is offset %s of partition %s, where the topic has no such event.',
+        e.event_id, to_char(e.occurred_at, ${ISO}), e.kafka_offset, e.kafka_partition) as example from ${foreign}`,
+    },
+    {
+      name: 'doubled events',
+      claim: 'no identity is in events twice',
+      count: `select 0 as expected, coalesce(sum(times - 1), 0) as differences from (${doubled}) d`,
+      examples: `select format('Event %s at %s is in events %s times.', event_id, to_char(occurred_at, ${ISO}), times)
+        as example from (${doubled}) d`,
+    },
+  ];
+}
+
+function deadLetterComparisons(deadLetters: string): Comparison[] {
+  const same = `d.kafka_partition = t.partition and d.kafka_offset = t."offset"`;
+  const missing = `recounted_rejections t where not exists (select from ${deadLetters} d where ${same})`;
+  const foreign = `${deadLetters} d join recounted_ranges r
+      on d.kafka_partition = r.partition and d.kafka_offset >= r.from_offset and d.kafka_offset < r.to_offset
+    where not exists (select from recounted_rejections t where ${same})`;
+  const doubled = `select kafka_partition, kafka_offset, count(*) as times from ${deadLetters} group by 1, 2 having count(*) > 1`;
+  const altered = `recounted_rejections t join ${deadLetters} d on ${same}
+      cross join lateral (select concat_ws(', ',
+        case when sha256(d.key) is distinct from t.key_hash then 'key' end,
+        case when sha256(d.value) is distinct from t.value_hash then 'value' end,
+        case when sha256(convert_to(d.headers::text, 'UTF8')) <> t.headers_hash then 'headers' end,
+        case when d.reason <> t.reason then 'reason' end) as parts) a
+    where a.parts <> ''`;
+  return [
+    {
+      name: 'missing dead letters',
+      claim: 'every refused message of the topic is in dead_letters',
+      count: `select (select count(*) from recounted_rejections) as expected, (select count(*) from ${missing}) as differences`,
+      examples: `select format('Offset %s of partition %s was refused (%s) and is not in dead_letters.', t."offset",
+        t.partition, t.reason) as example from ${missing}`,
+    },
+    {
+      name: 'foreign dead letters',
+      claim: 'every dead letter is a refused message of the topic',
+      count: `select (select count(*) from ${deadLetters} d join recounted_ranges r on d.kafka_partition = r.partition
+          and d.kafka_offset >= r.from_offset and d.kafka_offset < r.to_offset) as expected,
+        (select count(*) from ${foreign}) as differences`,
+      examples: `select format('Dead letter %s says it is offset %s of partition %s, where the topic has no refused message.',
+        d.id, d.kafka_offset, d.kafka_partition) as example from ${foreign}`,
+    },
+    {
+      name: 'doubled dead letters',
+      claim: 'no offset is in dead_letters twice',
+      count: `select 0 as expected, coalesce(sum(times - 1), 0) as differences from (${doubled}) d`,
+      examples: `select format('Offset %s of partition %s is in dead_letters %s times.', kafka_offset, kafka_partition,
+        times) as example from (${doubled}) d`,
+    },
+    {
+      name: 'altered dead letters',
+      claim: 'a dead letter has the key, value, headers and reason of its message',
+      count: `select (select count(*) from recounted_rejections t join ${deadLetters} d on ${same}) as expected,
+        (select count(*) from ${altered}) as differences`,
+      examples: `select format('Dead letter %s (partition %s, offset %s) differs from its message in: %s.', d.id,
+        d.kafka_partition, d.kafka_offset, a.parts) as example from ${altered}`,
+    },
+  ];
+}
+
+/** Runs every comparison of the recounted ranges. `onCheck` hears of each that begins. */
+export async function compareIdentities(
+  client: pg.Client,
+  schema: string,
+  onCheck: (name: string) => void,
+): Promise<Check[]> {
+  const tables = quoteSchema(schema);
+  const checks: Check[] = [];
+  const comparisons = [...eventComparisons(`${tables}.events`), ...deadLetterComparisons(`${tables}.dead_letters`)];
+  for (const { name, claim, count, examples } of comparisons) {
+    onCheck(name);
+    const { rows } = await client.query<{ expected: string; differences: string }>(count);
+    const expected = Number(rows[0]?.expected ?? 0);
+    const differences = Number(rows[0]?.differences ?? 0);
+    const shown =
+      differences === 0 ? [] : (await client.query<{ example: string }>(`${examples} limit ${MAX_EXAMPLES}`)).rows;
+    const found = name.startsWith('doubled') ? differences : expected - differences;
+    checks.push({ name, claim, expected, found, differences, examples: shown.map(({ example }) => example) });
+  }
+  return checks;
+}
+
+type RangeRow = {
+  partition: number;
+  from_offset: string;
+  to_offset: string;
+  messages: string;
+  valid: string;
+  recorded: string;
+};
+
+/**
+ * The counts that only the topic can confirm, for the partitions that were recounted from their first offset to their
+ * checkpoint: duplicate = valid messages - recorded, skipped = offsets that held no message.
+ */
+export async function compareTopicCounts(
+  client: pg.Client,
+  schema: string,
+  checkpoints: readonly Checkpoint[],
+): Promise<Check[]> {
+  const { rows } = await client.query<RangeRow>(
+    `select r.*, coalesce(t.valid, 0) as valid, coalesce(e.recorded, 0) as recorded
+       from recounted_ranges r
+       left join (select partition, count(*) as valid from recounted_events group by 1) t using (partition)
+       left join (
+         select b.partition, count(*) as recorded from ${quoteSchema(schema)}.events e join recounted_ranges b
+             on e.kafka_partition = b.partition and e.kafka_offset >= b.from_offset and e.kafka_offset < b.to_offset
+          group by 1
+       ) e using (partition)
+      order by r.partition`,
+  );
+  const whole = checkpoints.flatMap((checkpoint) => {
+    const row = rows.find(({ partition }) => partition === checkpoint.partition);
+    const covers =
+      row && Number(row.from_offset) === checkpoint.firstOffset && Number(row.to_offset) === checkpoint.nextOffset;
+    return covers ? [{ partition: checkpoint.partition, counts: checkpoint.counts, row }] : [];
+  });
+  return [
+    comparePartitions(
+      'duplicates',
+      'a partition counted as many duplicates as the topic has valid messages beyond the recorded ones',
+      whole.map(({ partition, counts, row }) => ({
+        partition,
+        expected: Number(row.valid) - Number(row.recorded),
+        found: counts.duplicate,
+      })),
+    ),
+    comparePartitions(
+      'skipped',
+      'a partition skipped as many offsets as hold no message',
+      whole.map(({ partition, counts, row }) => ({
+        partition,
+        expected: Number(row.to_offset) - Number(row.from_offset) - Number(row.messages),
+        found: counts.skipped,
+      })),
+    ),
+  ];
+}
+
+/** Rows of messages that the log no longer holds: they lie before a recounted range, within what the partition read. */
+export async function countBeyondRecount(client: pg.Client, schema: string): Promise<number> {
+  const tables = quoteSchema(schema);
+  const before = (table: string): string =>
+    `(select count(*) from ${tables}.${table} e join recounted_ranges r on e.kafka_partition = r.partition and e.kafka_offset < r.from_offset)`;
+  const { rows } = await client.query<{ beyond: string }>(
+    `select ${before('events')} + ${before('dead_letters')} as beyond`,
+  );
+  return Number(rows[0]?.beyond ?? 0);
+}
