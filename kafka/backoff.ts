@@ -1,0 +1,24 @@
+// Waiting between two tries: longer each time up to a bound, with jitter so that many partitions don't come back at once.
+import { setTimeout as delay } from 'node:timers/promises';
+
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 3_000;
+
+/** Counts tries since the last success. `wait` resolves after the pause and rejects promptly when `signal` aborts. */
+export class Backoff {
+  #tries = 0;
+
+  get tries(): number {
+    return this.#tries;
+  }
+
+  reset(): void {
+    this.#tries = 0;
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#tries);
+    this.#tries += 1;
+    await delay(longest * (0.5 + Math.random() / 2), undefined, { signal });
+  }
+}

@@ -1,0 +1,51 @@
+// Trouble with Kafka that passes by itself: what kind it is, so that the caller knows what to renew before trying again.
+import { messageOf } from '../pipeline/ensure.ts';
+import { KafkaUnreachableError } from './failures.ts';
+import { protocolError } from './kafkajs-internals.ts';
+
+/**
+ * `connection`: the sockets can't be trusted any more, cut the link. `leader`: the partition is led elsewhere or by nobody
+ * yet, look it up again. `null`: not passing, throw it.
+ */
+export type Trouble = { readonly renew: 'connection' | 'leader'; readonly reason: string };
+
+const CONNECTION_ERRORS = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSLockTimeout',
+]);
+
+/** The error codes of Kafka that pass although kafkajs calls them final: an unexpected error, a broker that left. */
+const PASSING_CODES = new Set([-1, 8]);
+
+/** Thrown for a passing error code of Kafka, so that one place decides what to renew. */
+export class PassingError extends Error {
+  override readonly name = 'PassingError';
+  readonly type: string;
+
+  constructor(type: string, sentence: string) {
+    super(sentence);
+    this.type = type;
+  }
+}
+
+/** Is this error code of Kafka one that passes? */
+export function passes(code: number): boolean {
+  return PASSING_CODES.has(code) || (protocolError(code)?.retriable ?? false);
+}
+
+/** Which trouble `thrown` is, or null when trying again doesn't help. */
+export function troubleOf(thrown: unknown): Trouble | null {
+  if (thrown instanceof PassingError) return { renew: 'leader', reason: thrown.message };
+  if (thrown instanceof KafkaUnreachableError) return { renew: 'connection', reason: thrown.message };
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (CONNECTION_ERRORS.has(error.name)) {
+      return { renew: 'connection', reason: `The connection to Kafka broke (${messageOf(error)}).` };
+    }
+    if (error.name === 'KafkaJSProtocolError' && 'code' in error && passes(Number(error.code))) {
+      return { renew: 'leader', reason: `Kafka answers: ${error.message}.` };
+    }
+  }
+  return null;
+}
