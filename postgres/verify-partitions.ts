@@ -50,30 +50,13 @@ export async function countPartitionRows(
   }));
 }
 
-/** The late events that the result tables leave out in this snapshot, and how far the tables are written (ISO-8601). */
-export async function readResultBounds(
-  db: Queryable,
-  { schema, topic }: Pick<PipelineSpec, 'schema' | 'topic'>,
-): Promise<{ takenAt: string; writtenThrough: string | null; lateWaiting: number; lateBeyondHorizon: number }> {
-  const tables = quoteSchema(schema);
-  const iso = (expression: string): string => `to_char(${expression}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-  const { rows } = await db.query<{
-    taken_at: string;
-    written_through: string | null;
-    waiting: string;
-    beyond: string;
-  }>(
-    `select ${iso('now()')} as taken_at,
-       (select ${iso('written_through')} from ${tables}.closed_through where topic = $1 and isfinite(written_through)) as written_through,
-       (select count(*) from ${tables}.late_events where applied_at is null and not beyond_horizon) as waiting,
-       (select count(*) from ${tables}.late_events where beyond_horizon) as beyond`,
-    [topic],
+export type LateLeftOut = { readonly waiting: number; readonly beyondHorizon: number };
+
+/** The late events that the result tables leave out in this snapshot: those not applied yet, and those that never will be. */
+export async function countLateLeftOut(db: Queryable, schema: string): Promise<LateLeftOut> {
+  const { rows } = await db.query<{ waiting: string; beyond: string }>(
+    `select count(*) filter (where not beyond_horizon) as waiting, count(*) filter (where beyond_horizon) as beyond
+       from ${quoteSchema(schema)}.late_events where applied_at is null`,
   );
-  const [row] = rows;
-  return {
-    takenAt: row?.taken_at ?? '',
-    writtenThrough: row?.written_through ?? null,
-    lateWaiting: Number(row?.waiting ?? 0),
-    lateBeyondHorizon: Number(row?.beyond ?? 0),
-  };
+  return { waiting: Number(rows[0]?.waiting ?? 0), beyondHorizon: Number(rows[0]?.beyond ?? 0) };
 }

@@ -1,7 +1,7 @@
 // The recount's own tables: what the topic says each message is, kept in PostgreSQL so that any number of them fits.
 import { createHash } from 'node:crypto';
 
-import pg from 'pg';
+import { Client } from 'pg';
 
 import type { Event } from '../pipeline/event.ts';
 import type { Message } from '../pipeline/message.ts';
@@ -38,21 +38,21 @@ const SESSION = `set work_mem = '96MB'; set maintenance_work_mem = '128MB'; set 
  * stored, so that a caller prepares the next ones meanwhile; `settle` waits for all.
  */
 export class RecountTables {
-  readonly client: pg.Client;
+  readonly client: Client;
   readonly #eventRows = new CopyBuffer();
   readonly #rejectionRows = new CopyBuffer();
   readonly #deadLetters: string;
   #hasUnstorable = false;
   #storing: Promise<unknown> = Promise.resolve();
 
-  private constructor(client: pg.Client, schema: string) {
+  private constructor(client: Client, schema: string) {
     this.client = client;
     this.#deadLetters = `${quoteSchema(schema)}.dead_letters`;
   }
 
   /** Connects and makes the tables. */
   static async open({ url, schema }: { url: string; schema: string }): Promise<RecountTables> {
-    const client = new pg.Client(clientConfig({ url, applicationName: 'weir verify' }));
+    const client = new Client(clientConfig({ url, applicationName: 'weir verify' }));
     // A broken connection also fails the statement under way, which reports it.
     client.on('error', () => {});
     await client.connect();

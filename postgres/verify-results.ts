@@ -2,9 +2,11 @@
 import { MAX_EXAMPLES } from '../pipeline/check.ts';
 import type { Check } from '../pipeline/check.ts';
 import type { Aggregate } from '../pipeline/aggregates.ts';
+import { instant, msOrNull, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
 import { compareWindowsSql } from './verify-windows-sql.ts';
+import type { Compared } from './verify-windows-sql.ts';
 
 const HOUR_MS = 3_600_000;
 /** Event time compared at once: grown and shrunk so that one statement takes about a second, whatever the event rate. */
@@ -19,20 +21,6 @@ export type ResultInput = {
   readonly onProgress: (done: number, of: number) => void;
 };
 
-/** What one chunk's comparison found. */
-type Compared = {
-  readonly recomputed: string;
-  readonly stored: string;
-  readonly missing: string;
-  readonly extra: string;
-  readonly cells: string;
-  readonly examples: readonly string[] | null;
-  readonly windows_expected: string;
-  readonly windows_stored: string;
-  readonly windows_wrong: string;
-  readonly window_examples: readonly string[] | null;
-};
-
 type Sums = { expected: number; found: number; differences: number; examples: string[] };
 
 /** Two checks: the rows of the result table, and the rows of `windows` that say how many events each window holds. */
@@ -41,30 +29,36 @@ export async function checkResults(db: Queryable, schema: string, input: ResultI
   const rows: Sums = { expected: 0, found: 0, differences: 0, examples: [] };
   const windows: Sums = { expected: 0, found: 0, differences: 0, examples: [] };
   await countUnclosed(db, schema, { input, rows, windows });
-  if (throughMs !== null) {
-    const { lengthMs, slideMs } = aggregate.window;
-    // Windows start before this, so that they end at throughMs or before.
-    const stopMs = Math.floor((throughMs - lengthMs) / slideMs) * slideMs + slideMs;
-    const sql = compareWindowsSql(aggregate, schema);
-    let chunkMs = CHUNK_MS.first;
-    let fromMs = await nextWindowStart(db, schema, { aggregate, fromMs: null });
-    const startMs = fromMs;
-    while (fromMs !== null && startMs !== null && fromMs < stopMs) {
-      const toMs = Math.min(fromMs + Math.ceil(chunkMs / slideMs) * slideMs, stopMs);
-      const began = performance.now();
-      const { rows: compared } = await db.query<Compared>(sql, [fromMs / 1000, toMs / 1000, MAX_EXAMPLES]);
-      const tookMs = performance.now() - began;
-      if (compared[0]) addCompared(compared[0], rows, windows);
-      if (tookMs < QUICK_MS) chunkMs = Math.min(chunkMs * 2, CHUNK_MS.most);
-      if (tookMs > SLOW_MS) chunkMs = Math.max(chunkMs / 2, CHUNK_MS.least);
-      onProgress(toMs - startMs, stopMs - startMs);
-      fromMs = await nextWindowStart(db, schema, { aggregate, fromMs: toMs });
-    }
-  }
+  if (throughMs !== null) await compareClosed(db, schema, { aggregate, throughMs, onProgress, rows, windows });
   return [
     { name: aggregate.name, claim: `${aggregate.name} equals a recount of events`, ...rows },
     { name: `${aggregate.name} windows`, claim: 'windows lists every closed window that holds events', ...windows },
   ];
+}
+
+type ClosedInput = ResultInput & { throughMs: number; rows: Sums; windows: Sums };
+
+async function compareClosed(db: Queryable, schema: string, input: ClosedInput): Promise<void> {
+  const { aggregate, throughMs, onProgress, rows, windows } = input;
+  const { lengthMs, slideMs } = aggregate.window;
+  // Windows start before this, so that they end at throughMs or before.
+  const stopMs = Math.floor((throughMs - lengthMs) / slideMs) * slideMs + slideMs;
+  let chunkMs = CHUNK_MS.first;
+  const firstMs = (await nextWindowStart(db, schema, { aggregate, fromMs: null })) ?? stopMs;
+  let startMs = firstMs;
+  while (startMs < stopMs) {
+    const endMs = Math.min(startMs + Math.ceil(chunkMs / slideMs) * slideMs, stopMs);
+    const began = performance.now();
+    const { rows: compared } = await db.query<Compared>(
+      compareWindowsSql(aggregate, schema, { starts: { startMs, endMs }, maxExamples: MAX_EXAMPLES }),
+    );
+    const tookMs = performance.now() - began;
+    if (compared[0]) addCompared(compared[0], rows, windows);
+    if (tookMs < QUICK_MS) chunkMs = Math.min(chunkMs * 2, CHUNK_MS.most);
+    if (tookMs > SLOW_MS) chunkMs = Math.max(chunkMs / 2, CHUNK_MS.least);
+    onProgress(endMs - firstMs, stopMs - firstMs);
+    startMs = (await nextWindowStart(db, schema, { aggregate, fromMs: endMs })) ?? stopMs;
+  }
 }
 
 function addCompared(compared: Compared, rows: Sums, windows: Sums): void {
@@ -72,14 +66,14 @@ function addCompared(compared: Compared, rows: Sums, windows: Sums): void {
   rows.found += Number(compared.stored);
   rows.differences += Number(compared.missing) + Number(compared.extra) + Number(compared.cells);
   addExamples(rows, compared.examples);
-  windows.expected += Number(compared.windows_expected);
+  windows.expected += Number(compared.windows_recomputed);
   windows.found += Number(compared.windows_stored);
   windows.differences += Number(compared.windows_wrong);
   addExamples(windows, compared.window_examples);
 }
 
-function addExamples(sums: Sums, examples: readonly string[] | null): void {
-  for (const example of examples ?? []) {
+function addExamples(sums: Sums, examples: readonly string[]): void {
+  for (const example of examples) {
     if (sums.examples.length < MAX_EXAMPLES) sums.examples.push(example);
   }
 }
@@ -91,12 +85,11 @@ async function countUnclosed(
   { input: { aggregate, throughMs }, rows, windows }: { input: ResultInput; rows: Sums; windows: Sums },
 ): Promise<void> {
   const tables = quoteSchema(schema);
-  const unclosed = `window_end > coalesce(to_timestamp($1::float8), '-infinity')`;
-  const through = throughMs === null ? null : throughMs / 1000;
+  const unclosed = `window_end > ${instant(throughMs)}`;
   const { rows: found } = await db.query<{ rows: string; windows: string }>(
     `select (select count(*) from ${tables}.${aggregate.name} where ${unclosed}) as rows,
-            (select count(*) from ${tables}.windows where aggregate = $2 and ${unclosed}) as windows`,
-    [through, aggregate.name],
+            (select count(*) from ${tables}.windows where aggregate = $1 and ${unclosed}) as windows`,
+    [aggregate.name],
   );
   for (const [sums, count] of [
     [rows, Number(found[0]?.rows ?? 0)],
@@ -119,15 +112,15 @@ async function nextWindowStart(
   { aggregate, fromMs }: { aggregate: Aggregate; fromMs: number | null },
 ): Promise<number | null> {
   const tables = quoteSchema(schema);
-  const from = `coalesce(to_timestamp($1::float8), '-infinity')`;
-  const ms = (expression: string): string => `floor(extract(epoch from ${expression}) * 1000)::float8`;
+  const from = instant(fromMs);
   const { rows } = await db.query<{ event_ms: number | null; row_ms: number | null }>(
-    `select ${ms(`(select min(occurred_at) from ${tables}.events where occurred_at >= ${from})`)} as event_ms,
-       ${ms(`least((select min(window_start) from ${tables}.${aggregate.name} where window_start >= ${from}),
-         (select min(window_start) from ${tables}.windows where aggregate = $2 and window_start >= ${from}))`)} as row_ms`,
-    [fromMs === null ? null : fromMs / 1000, aggregate.name],
+    `select ${toMs(`(select min(occurred_at) from ${tables}.events where occurred_at >= ${from})`)} as event_ms,
+       ${toMs(`least((select min(window_start) from ${tables}.${aggregate.name} where window_start >= ${from}),
+         (select min(window_start) from ${tables}.windows where aggregate = $1 and window_start >= ${from}))`)} as row_ms`,
+    [aggregate.name],
   );
-  const { event_ms: eventMs = null, row_ms: rowMs = null } = rows[0] ?? {};
+  const eventMs = msOrNull(rows[0]?.event_ms);
+  const rowMs = msOrNull(rows[0]?.row_ms);
   const { lengthMs, slideMs } = aggregate.window;
   const align = (atMs: number): number => Math.floor(atMs / slideMs) * slideMs;
   const starts: number[] = [];

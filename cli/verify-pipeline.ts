@@ -1,0 +1,130 @@
+// The whole verification: one snapshot of PostgreSQL for counts and results, then the topic read again, id by id.
+import type pg from 'pg';
+
+import { AGGREGATES } from '../pipeline/aggregates.ts';
+import { differencesOf } from '../pipeline/check.ts';
+import type { Check, Verification } from '../pipeline/check.ts';
+import { checkPartitions } from '../pipeline/check-partitions.ts';
+import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { readCheckpoints } from '../postgres/checkpoints.ts';
+import { readClock } from '../postgres/closed-through.ts';
+import type { Clock } from '../postgres/closed-through.ts';
+import { openPool, withTransaction } from '../postgres/pool.ts';
+import { compareIdentities, compareTopicCounts, countBeyondRecount } from '../postgres/verify-identities.ts';
+import { countLateLeftOut, countPartitionRows } from '../postgres/verify-partitions.ts';
+import type { LateLeftOut } from '../postgres/verify-partitions.ts';
+import { RecountTables } from '../postgres/verify-recount.ts';
+import { checkResults } from '../postgres/verify-results.ts';
+import { recountTopic } from './verify-topic.ts';
+
+/** `done` and `of` are null where the length is not known. */
+export type VerifyProgress = { readonly step: string; readonly done: number | null; readonly of: number | null };
+
+export type VerifyInput = {
+  readonly brokers: readonly string[];
+  readonly postgresUrl: string;
+  readonly spec: PipelineSpec;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+};
+
+type Snapshot = {
+  readonly checkpoints: readonly Checkpoint[];
+  readonly checks: readonly Check[];
+  readonly acceptedGaps: number;
+  readonly clock: Clock;
+  readonly late: LateLeftOut;
+};
+
+/**
+ * Verifies a pipeline, also while it ingests: what commits after the snapshot is not looked at. Changes nothing; its own
+ * tables are temporary. Throws when a server cannot be reached or the schema holds no pipeline of this topic.
+ */
+export async function verifyPipeline(input: VerifyInput): Promise<Verification> {
+  const { postgresUrl, spec } = input;
+  const pool = openPool({ url: postgresUrl, max: 2, applicationName: 'weir verify' });
+  try {
+    const snapshot = await withTransaction(pool, { isolation: 'repeatable read' }, (client) =>
+      checkSnapshot(client, input),
+    );
+    const topic = await checkTopic(input, snapshot.checkpoints);
+    const checks = [...snapshot.checks, ...topic.checks];
+    const { clock, late } = snapshot;
+    const differences = differencesOf(checks);
+    return {
+      topic: spec.topic,
+      schema: spec.schema,
+      takenAt: new Date(clock.nowMs).toISOString(),
+      clean: differences === 0,
+      differences,
+      checks,
+      coverage: {
+        recountedMessages: topic.messages,
+        beyondRecount: topic.beyondRecount,
+        acceptedGaps: snapshot.acceptedGaps,
+        unstorable: topic.unstorable,
+        lateWaiting: late.waiting,
+        lateBeyondHorizon: late.beyondHorizon,
+        resultsThrough: clock.writtenThroughMs === null ? null : new Date(clock.writtenThroughMs).toISOString(),
+      },
+    };
+  } finally {
+    await pool.end();
+  }
+}
+
+async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: VerifyInput): Promise<Snapshot> {
+  await client.query(`set transaction read only; set local work_mem = '96MB'; set local statement_timeout = 0`);
+  onProgress?.({ step: 'counts', done: null, of: null });
+  const checkpoints = await readCheckpoints(client, spec);
+  if (checkpoints.length === 0) {
+    throw new Error(
+      `Schema ${spec.schema} has no checkpoint of topic ${spec.topic}: nothing was ingested yet; run "weir up" or check WEIR_SCHEMA and WEIR_TOPIC.`,
+    );
+  }
+  const rows = await countPartitionRows(client, spec);
+  const clock = await readClock(client, spec);
+  const late = await countLateLeftOut(client, spec.schema);
+  const results: Check[] = [];
+  for (const aggregate of AGGREGATES) {
+    const onEventTime = (done: number, of: number): void => onProgress?.({ step: aggregate.name, done, of });
+    const input = { aggregate, throughMs: clock.writtenThroughMs, onProgress: onEventTime };
+    results.push(...(await checkResults(client, spec.schema, input)));
+  }
+  return {
+    checkpoints,
+    clock,
+    late,
+    acceptedGaps: rows.reduce((sum, { acceptedGaps }) => sum + acceptedGaps, 0),
+    checks: [...checkPartitions(checkpoints, rows), ...results],
+  };
+}
+
+type TopicResult = {
+  readonly checks: readonly Check[];
+  readonly messages: number;
+  readonly unstorable: number;
+  readonly beyondRecount: number;
+};
+
+async function checkTopic(input: VerifyInput, checkpoints: readonly Checkpoint[]): Promise<TopicResult> {
+  const { brokers, postgresUrl, spec, onProgress } = input;
+  const tables = await RecountTables.open({ url: postgresUrl, schema: spec.schema });
+  try {
+    const onMessages = (done: number, of: number): void => onProgress?.({ step: 'topic', done, of });
+    const { messages, unstorable, check } = await recountTopic({
+      brokers,
+      spec,
+      checkpoints,
+      tables,
+      onProgress: onMessages,
+    });
+    const onCheck = (step: string): void => onProgress?.({ step, done: null, of: null });
+    const identities = await compareIdentities(tables.client, spec.schema, onCheck);
+    const counts = await compareTopicCounts(tables.client, spec.schema, checkpoints);
+    const beyondRecount = await countBeyondRecount(tables.client, spec.schema);
+    return { checks: [check, ...identities, ...counts], messages, unstorable, beyondRecount };
+  } finally {
+    await tables.close();
+  }
+}

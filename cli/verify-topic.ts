@@ -1,0 +1,145 @@
+// Reads the topic again, as far as the checkpoints say it was read, and stores what every message should have become.
+import { LostRangeError, OffsetBeyondEndError } from '../kafka/failures.ts';
+import { openPartitionReader } from '../kafka/partition-reader.ts';
+import type { FetchedMessages } from '../kafka/partition-reader.ts';
+import { partitionOffsets } from '../kafka/topics.ts';
+import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import { comparePartitions } from '../pipeline/check.ts';
+import type { Check } from '../pipeline/check.ts';
+import { parseMessage } from '../pipeline/parse-message.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import type { JudgedMessage, RecountTables } from '../postgres/verify-recount.ts';
+
+/** Larger than ingestion's fetches: nobody waits for these messages. */
+const FETCH_BYTES = 4 * 1024 * 1024;
+const FETCH_WAIT_MS = 1000;
+/** A log that ends before the checkpoint is given this long to show the rest (a broker that has just come back). */
+const END_OF_LOG_FETCHES = 5;
+
+export type TopicRecount = {
+  readonly brokers: readonly string[];
+  readonly spec: PipelineSpec;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly tables: RecountTables;
+  /** Hears how many messages were judged and of how many, now and then. */
+  readonly onProgress: (judged: number, of: number) => void;
+};
+
+type Recounted = { readonly messages: number; readonly unstorable: number; readonly check: Check };
+
+/**
+ * Judges every message that the log still holds below the checkpoints, partition by partition. The check it returns says
+ * whether the log reaches the checkpoints at all.
+ */
+export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
+  const { brokers, spec, checkpoints, tables, onProgress } = recount;
+  const logs = await partitionOffsets({ brokers: [...brokers], topic: spec.topic });
+  const startOf = new Map(logs.map(({ partition, logStartOffset }) => [partition, logStartOffset]));
+  const total = checkpoints.reduce(
+    (sum, { partition, firstOffset, nextOffset }) =>
+      sum + Math.max(0, nextOffset - Math.max(firstOffset, startOf.get(partition) ?? nextOffset)),
+    0,
+  );
+  let messages = 0;
+  let unstorable = 0;
+  const reached: { partition: number; expected: number; found: number }[] = [];
+  for (const checkpoint of checkpoints) {
+    const { partition, firstOffset, nextOffset } = checkpoint;
+    const from = Math.max(firstOffset, startOf.get(partition) ?? firstOffset);
+    const run = new PartitionRecount(recount, checkpoint, (judged) => onProgress(messages + judged, total));
+    // A partition that the topic does not have, or whose log ends before the checkpoint, was made anew.
+    const end = startOf.has(partition) ? await run.read(from) : firstOffset;
+    messages += run.messages;
+    unstorable += run.unstorable;
+    reached.push({ partition, expected: nextOffset, found: end });
+  }
+  await tables.analyze();
+  const claim = 'the topic still reaches to every checkpoint';
+  return { messages, unstorable, check: comparePartitions('end of log', claim, reached) };
+}
+
+/** One partition's recount; begins again at the log start whenever that overtakes it. */
+class PartitionRecount {
+  messages = 0;
+  unstorable = 0;
+  readonly #recount: TopicRecount;
+  readonly #checkpoint: Checkpoint;
+  readonly #onJudged: (judged: number) => void;
+
+  constructor(recount: TopicRecount, checkpoint: Checkpoint, onJudged: (judged: number) => void) {
+    this.#recount = recount;
+    this.#checkpoint = checkpoint;
+    this.#onJudged = onJudged;
+  }
+
+  /** Returns the offset up to which the partition was read. */
+  async read(from: number): Promise<number> {
+    const { tables } = this.#recount;
+    const { partition, nextOffset } = this.#checkpoint;
+    let start = Math.min(from, nextOffset);
+    for (;;) {
+      try {
+        const end = await this.#readFrom(start);
+        await tables.finish({ partition, fromOffset: start, toOffset: end, messages: this.messages });
+        return end;
+      } catch (error) {
+        if (error instanceof OffsetBeyondEndError) {
+          await tables.forget(partition);
+          await tables.finish({ partition, fromOffset: start, toOffset: start, messages: 0 });
+          return error.logEnd;
+        }
+        if (!(error instanceof LostRangeError) || error.logStart <= start) throw error;
+        await tables.forget(partition);
+        this.messages = 0;
+        this.unstorable = 0;
+        start = Math.min(error.logStart, nextOffset);
+      }
+    }
+  }
+
+  async #readFrom(start: number): Promise<number> {
+    const { nextOffset, partition } = this.#checkpoint;
+    if (start >= nextOffset) return nextOffset;
+    const { brokers, spec } = this.#recount;
+    const reader = await openPartitionReader({
+      brokers: [...brokers],
+      topic: spec.topic,
+      partition,
+      fromOffset: start,
+      maxBytes: FETCH_BYTES,
+      maxWaitMs: FETCH_WAIT_MS,
+    });
+    try {
+      let position = start;
+      let emptyFetches = 0;
+      while (position < nextOffset && emptyFetches < END_OF_LOG_FETCHES) {
+        const fetched = await reader.next();
+        emptyFetches = fetched.nextOffset === position ? emptyFetches + 1 : 0;
+        await this.#judge(fetched);
+        position = fetched.nextOffset;
+      }
+      return Math.min(position, nextOffset);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #judge({ messages, fromOffset, nextOffset }: FetchedMessages): Promise<void> {
+    const { tables, spec } = this.#recount;
+    const { partition, nextOffset: limit } = this.#checkpoint;
+    const refused = await tables.unstorableOffsets(partition, fromOffset, nextOffset);
+    const judged: JudgedMessage[] = [];
+    for (const message of messages) {
+      if (message.offset >= limit) break;
+      const verdict = parseMessage(message, spec);
+      if (verdict.event && refused.has(message.offset)) {
+        this.unstorable += 1;
+        const rejection = { reason: 'unstorable', field: null, detail: '' } as const;
+        judged.push({ message, event: null, rejection });
+      } else judged.push({ message, ...verdict });
+    }
+    this.messages += judged.length;
+    await tables.add(partition, judged);
+    this.#onJudged(this.messages);
+  }
+}

@@ -1,0 +1,108 @@
+// `weir verify`: counts the topic again, id by id, recomputes every result table, and says what differs.
+import type { Command } from 'commander';
+import { createLogUpdate } from 'log-update';
+
+import type { Check, Coverage, Verification } from '../pipeline/check.ts';
+import { pipelineSpec } from '../pipeline/settings.ts';
+import { addressesOf } from './addresses.ts';
+import { WHERE, createCommand, settingsOf } from './command.ts';
+import { grouped, plural, printJson, printLine, styled, tableOf } from './output.ts';
+import { verifyPipeline } from './verify-pipeline.ts';
+import type { VerifyProgress } from './verify-pipeline.ts';
+
+/** Exit code 0: everything agrees; 1: something differs; 2: it could not be found out. */
+export function verifyCommand(): Command {
+  return createCommand({
+    name: 'verify',
+    summary: 'prove that nothing is lost, doubled or wrong: recount the topic and recompute every result',
+    more: [
+      'Holds the counts of every partition against its offsets and rows, reads the topic again and compares it id by id with',
+      'events and dead letters, and recomputes every closed window from the events. Changes nothing and may run while events',
+      'come in: what commits after it began is not looked at. Exit code 1 when anything differs.',
+    ].join('\n'),
+    examples: [
+      ['weir verify', 'a table of checks, with the first differences of each'],
+      ['weir verify --json | jq .differences', 'the same for a program'],
+    ],
+    settings: [...WHERE, 'maxFutureMs', 'retentionMs'],
+  })
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }, command: Command) => {
+      const { settings } = settingsOf(command);
+      const { kafka, postgres } = addressesOf(settings);
+      const progress = progressLine();
+      const verification = await verifyPipeline({
+        brokers: kafka.brokers,
+        postgresUrl: postgres.url,
+        spec: pipelineSpec(settings),
+        onProgress: progress.show,
+      }).finally(progress.clear);
+      if (json) printJson(verification);
+      else printVerification(verification);
+      if (!verification.clean) process.exitCode = 1;
+    });
+}
+
+/** One line on standard error that is written over, and nothing where that is not a terminal. */
+function progressLine(): { show: (progress: VerifyProgress) => void; clear: () => void } {
+  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
+  const line = createLogUpdate(process.stderr);
+  return {
+    show: ({ step, done, of }) => {
+      const share = done === null || of === null || of === 0 ? '' : ` ${Math.floor((100 * done) / of)} %`;
+      line(`Verifying: ${step}${share}`);
+    },
+    clear: () => line.clear(),
+  };
+}
+
+function printVerification({ topic, schema, takenAt, checks, coverage, differences, clean }: Verification): void {
+  printLine(`Topic ${topic}, schema ${schema}, as of ${takenAt}`);
+  printLine();
+  const rows = checks.map(({ name, expected, found, differences: wrong, claim }) => [
+    name,
+    grouped(expected),
+    grouped(found),
+    grouped(wrong),
+    claim,
+  ]);
+  printLine(tableOf(['check', 'expected', 'found', 'differences', 'what must hold'], rows));
+  printLine();
+  for (const note of notesOf(coverage)) printLine(note);
+  for (const check of checks) printExamples(check);
+  printLine();
+  printLine(
+    clean
+      ? styled('green', 'Verified: nothing is missing, doubled, foreign or wrong.')
+      : styled('red', `${plural(differences, 'difference')}: see the examples above; --json has the same.`),
+  );
+}
+
+function printExamples({ name, differences, examples }: Check): void {
+  if (differences === 0) return;
+  printLine();
+  printLine(styled('bold', `${name}: ${plural(differences, 'difference')}`));
+  for (const example of examples) printLine(`  ${example}`);
+  // One example may stand for several differences (a partition's count): only a full list is said to be cut.
+  if (examples.length < differences && examples.length > 1) printLine('  ...');
+}
+
+function notesOf(coverage: Coverage): string[] {
+  const { recountedMessages, resultsThrough, beyondRecount, acceptedGaps, unstorable } = coverage;
+  const { lateWaiting, lateBeyondHorizon } = coverage;
+  const notes = [
+    `${plural(recountedMessages, 'message')} of the topic recounted; results recomputed through ${resultsThrough ?? 'nothing: no window is closed yet'}.`,
+  ];
+  const when = (count: number, note: string): void => {
+    if (count > 0) notes.push(note);
+  };
+  when(lateWaiting, `${plural(lateWaiting, 'late event')} not in the windows yet: the next amendment takes them in.`);
+  when(
+    lateBeyondHorizon,
+    `${plural(lateBeyondHorizon, 'late event')} beyond the amend horizon: stored and listed, left out of the windows.`,
+  );
+  when(beyondRecount, `${plural(beyondRecount, 'row')} not recounted: the log no longer holds their messages.`);
+  when(acceptedGaps, `${plural(acceptedGaps, 'offset')} accepted as lost (table gaps).`);
+  when(unstorable, `${plural(unstorable, 'valid message')} that PostgreSQL refused to store, kept as dead letters.`);
+  return notes;
+}
