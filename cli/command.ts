@@ -1,0 +1,75 @@
+// How every command of the line is made: summary, an example in its help, the settings it takes as flags.
+import { Command, InvalidArgumentError, Option } from 'commander';
+
+import { messageOf } from '../pipeline/ensure.ts';
+import { SETTINGS, isSettingName } from '../pipeline/setting-table.ts';
+import type { SettingName } from '../pipeline/setting-table.ts';
+import { SETTING_NAMES, resolveSettings } from '../pipeline/settings.ts';
+import type { SettingOrigins, Settings } from '../pipeline/settings.ts';
+import { environment } from './environment.ts';
+
+/** Settings that say where things are: every command that talks to a server takes them. */
+export const WHERE: readonly SettingName[] = [
+  'topic',
+  'schema',
+  'home',
+  'kafkaBrokers',
+  'postgresUrl',
+  'temporalAddress',
+  'temporalNamespace',
+  'logLevel',
+];
+
+type Shape = {
+  readonly name: string;
+  readonly summary: string;
+  /** What a person needs to know besides; printed under the summary. */
+  readonly more?: string;
+  /** Whole command lines, each with what it does. */
+  readonly examples: readonly (readonly [line: string, does: string])[];
+  readonly settings?: readonly SettingName[];
+};
+
+/** A command with its help; the caller adds arguments, options and the action. */
+export function createCommand({ name, summary, more, examples, settings = [] }: Shape): Command {
+  const command = new Command(name)
+    .summary(summary)
+    .description(more === undefined ? `${summary}.` : `${summary}.\n\n${more}`)
+    .helpOption('-h, --help', 'show this help')
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      () => `\nExample:\n${examples.map(([line, does]) => `  $ ${line}\n      ${does}`).join('\n')}\n`,
+    );
+  for (const setting of settings) command.addOption(settingOption(setting));
+  return command;
+}
+
+function settingOption(name: SettingName): Option {
+  const { flag, type, env, default: fallback, why } = SETTINGS[name];
+  const origin = fallback === '' ? env : `${env}, default ${fallback}`;
+  return new Option(`${flag} <${type}>`, `${why} (${origin})`).helpGroup('Settings:');
+}
+
+const ATTRIBUTE_NAMES = new Map(SETTING_NAMES.map((name) => [new Option(SETTINGS[name].flag).attributeName(), name]));
+
+/** The settings of this call: its flags, the environment, the defaults. Throws SettingsError with every problem. */
+export function settingsOf(command: Command): { settings: Settings; origins: SettingOrigins } {
+  const flags: Partial<Record<SettingName, string>> = {};
+  for (const [attribute, value] of Object.entries(command.opts())) {
+    const name = ATTRIBUTE_NAMES.get(attribute);
+    if (name !== undefined && isSettingName(name) && typeof value === 'string') flags[name] = value;
+  }
+  return resolveSettings({ flags, env: environment() });
+}
+
+/** Lets commander report what a parser throws as a usage error of that option. */
+export function parsedBy<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      throw new InvalidArgumentError(`${messageOf(thrown)}.`);
+    }
+  };
+}

@@ -1,0 +1,26 @@
+// `weir migrate`: brings the tables of a schema to the newest version.
+import type { Command } from 'commander';
+
+import { migrate } from '../postgres/migrate.ts';
+import { addressesOf } from './addresses.ts';
+import { createCommand, settingsOf } from './command.ts';
+import { printJson, printLine } from './output.ts';
+
+/** The command. */
+export function migrateCommand(): Command {
+  return createCommand({
+    name: 'migrate',
+    summary: 'bring the tables of the schema to the newest version; does nothing when they are',
+    examples: [['weir migrate --schema orders', 'tables of a second pipeline']],
+    settings: ['schema', 'home', 'postgresUrl', 'logLevel'],
+  })
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }, command: Command) => {
+      const { settings } = settingsOf(command);
+      const { schema } = settings;
+      const { applied, version } = await migrate({ url: addressesOf(settings).postgres.url, schema });
+      if (json) printJson({ schema, applied, version });
+      else if (applied.length === 0) printLine(`Schema ${schema} is at version ${version} already.`);
+      else printLine(`Schema ${schema} is at version ${version} now; applied ${applied.join(', ')}.`);
+    });
+}

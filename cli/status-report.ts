@@ -1,0 +1,201 @@
+// How far a topic's pipeline is, read from PostgreSQL and Kafka themselves, so that it can be asked while no worker is up.
+import type pg from 'pg';
+
+import { openTopicObserver } from '../kafka/topics.ts';
+import type { TopicObserver } from '../kafka/topics.ts';
+import type { Checkpoint, Counts } from '../pipeline/checkpoint.ts';
+import { formatOffset } from '../pipeline/offset.ts';
+import type { Settings } from '../pipeline/settings.ts';
+import { isIdle, lowWatermark } from '../pipeline/watermark.ts';
+import type { HoldReason } from '../pipeline/watermark.ts';
+import { readCheckpoints } from '../postgres/checkpoints.ts';
+import { countClosedWindows, hasClosableWindows } from '../postgres/closed-windows.ts';
+import { readClock } from '../postgres/closed-through.ts';
+import type { Clock } from '../postgres/closed-through.ts';
+import { lateEventsWaiting } from '../postgres/late-events.ts';
+import { openPool } from '../postgres/pool.ts';
+import { addressesOf } from './addresses.ts';
+import { OldestUnread } from './oldest-unread.ts';
+
+/** One partition. Offsets are decimal strings, counts numbers, times ISO. `nextOffset` null: never read yet. */
+export type PartitionStatus = Counts & {
+  readonly partition: number;
+  readonly nextOffset: string | null;
+  readonly endOffset: string;
+  readonly logStartOffset: string;
+  readonly lag: number;
+  readonly watermark: string | null;
+  readonly idle: boolean;
+  /** What keeps the partition from going on, if the offsets alone tell it. */
+  readonly problem: string | null;
+};
+
+export type Rates = { readonly producedPerSecond: number; readonly committedPerSecond: number };
+
+export type StatusReport = {
+  readonly topic: string;
+  readonly schema: string;
+  readonly takenAt: string;
+  /** Lag 0 everywhere, no closable window open, no late event waiting. */
+  readonly caughtUp: boolean;
+  readonly lag: number;
+  /** Age of the oldest unread message; 0 without one, null where it could not be read. */
+  readonly lagSeconds: number | null;
+  readonly lowWatermark: string | null;
+  readonly heldBackBy: { readonly partition: number; readonly reason: HoldReason } | null;
+  readonly closedThrough: string | null;
+  readonly writtenThrough: string | null;
+  /** Between this reading and the one before; null at the first. */
+  readonly rates: Rates | null;
+  readonly totals: Counts & { readonly windows: number; readonly lateWaiting: number };
+  readonly windows: Readonly<Record<string, number>>;
+  readonly partitions: readonly PartitionStatus[];
+};
+
+type Offsets = Awaited<ReturnType<TopicObserver['offsets']>>[number];
+type Sample = { readonly atMs: number; readonly produced: number; readonly committed: number };
+
+/** One status with rates measured over half a second. */
+export async function readStatus(settings: Settings): Promise<StatusReport> {
+  const reader = await openStatusReader(settings);
+  try {
+    await reader.read();
+    await new Promise((resolve) => {
+      setTimeout(resolve, 500);
+    });
+    return await reader.read();
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Keeps its connections between readings. `rules`: what the running pipeline was given, where it differs from the settings. */
+export async function openStatusReader(settings: Settings): Promise<StatusReader> {
+  const { kafka, postgres } = addressesOf(settings);
+  const observer = await openTopicObserver({ brokers: kafka.brokers, topic: settings.topic });
+  const pool = openPool({ url: postgres.url, max: 3, applicationName: 'weir status' });
+  return new StatusReader(settings, { observer, pool, unread: new OldestUnread(kafka.brokers, settings.topic) });
+}
+
+type Parts = { readonly observer: TopicObserver; readonly pool: pg.Pool; readonly unread: OldestUnread };
+
+export class StatusReader {
+  readonly pool: pg.Pool;
+  readonly #settings: Settings;
+  readonly #parts: Parts;
+  #before: Sample | null = null;
+
+  constructor(settings: Settings, parts: Parts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.pool = parts.pool;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#parts.observer.close(), this.#parts.unread.close(), this.pool.end()]);
+  }
+
+  async read(): Promise<StatusReport> {
+    const { topic, schema } = this.#settings;
+    // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
+    const offsets = await this.#parts.observer.offsets();
+    const [checkpoints, clock, windows, lateWaiting] = await Promise.all([
+      readCheckpoints(this.pool, { topic, schema }),
+      readClock(this.pool, { topic, schema }),
+      countClosedWindows(this.pool, schema),
+      lateEventsWaiting(this.pool, { topic, schema }),
+    ]);
+    const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
+    const lag = sum(partitions.map((of) => of.lag));
+    const low = this.#lowWatermark(offsets, checkpoints, clock);
+    const closable = await hasClosableWindows(this.pool, schema, { ...clock, lowWatermarkMs: low.ms });
+    const totals = {
+      recorded: sum(partitions.map((of) => of.recorded)),
+      duplicate: sum(partitions.map((of) => of.duplicate)),
+      late: sum(partitions.map((of) => of.late)),
+      rejected: sum(partitions.map((of) => of.rejected)),
+      skipped: sum(partitions.map((of) => of.skipped)),
+      windows: sum(Object.values(windows)),
+      lateWaiting,
+    };
+    return {
+      topic,
+      schema,
+      takenAt: new Date().toISOString(),
+      caughtUp: lag === 0 && !closable && lateWaiting === 0,
+      lag,
+      lagSeconds: await this.#parts.unread.ageSeconds(unreadOf(partitions)),
+      lowWatermark: iso(low.ms),
+      heldBackBy: low.heldBackBy,
+      closedThrough: iso(clock.closedThroughMs),
+      writtenThrough: iso(clock.writtenThroughMs),
+      rates: this.#rates(offsets, checkpoints),
+      totals,
+      windows,
+      partitions,
+    };
+  }
+
+  #partition(of: Offsets, checkpoints: readonly Checkpoint[], clock: Clock): PartitionStatus {
+    const found = checkpoints.find((each) => each.partition === of.partition);
+    const counts = found?.counts ?? { recorded: 0, duplicate: 0, late: 0, rejected: 0, skipped: 0 };
+    const position = found?.nextOffset ?? of.logStartOffset;
+    const { idleAfterMs } = this.#settings;
+    return {
+      partition: of.partition,
+      nextOffset: found ? formatOffset(found.nextOffset) : null,
+      endOffset: formatOffset(of.endOffset),
+      logStartOffset: formatOffset(of.logStartOffset),
+      // Commits go on between the two readings, so a position may be past the end offset that was read before.
+      lag: Math.max(0, of.endOffset - position),
+      watermark: iso(found?.watermarkMs ?? null),
+      idle: found ? isIdle({ ...found, endOffset: of.endOffset }, { idleAfterMs, nowMs: clock.nowMs }) : false,
+      problem: problemOf(found?.nextOffset ?? null, of),
+      ...counts,
+    };
+  }
+
+  #lowWatermark(offsets: readonly Offsets[], checkpoints: readonly Checkpoint[], clock: Clock) {
+    const partitions = offsets.map(({ partition, logStartOffset, endOffset }) => {
+      const found = checkpoints.find((each) => each.partition === partition);
+      const unread = { nextOffset: logStartOffset, watermarkMs: null, committedAtMs: clock.nowMs };
+      return { ...(found ?? unread), partition, endOffset };
+    });
+    const { latenessMs, idleAfterMs, maxFutureMs } = this.#settings;
+    const now = lowWatermark({ partitions, latenessMs, idleAfterMs, maxFutureMs, nowMs: clock.nowMs });
+    // It never moves back: what the pipeline has already reached stays reached.
+    const ms = Math.max(now.ms ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
+    return { ms: ms === -Infinity ? null : ms, heldBackBy: now.heldBackBy };
+  }
+
+  #rates(offsets: readonly Offsets[], checkpoints: readonly Checkpoint[]): Rates | null {
+    const now = {
+      atMs: performance.now(),
+      produced: sum(offsets.map((of) => of.endOffset)),
+      committed: sum(checkpoints.map((of) => of.nextOffset)),
+    };
+    const before = this.#before;
+    this.#before = now;
+    if (before === null || now.atMs <= before.atMs) return null;
+    const perSecond = (from: number, to: number): number =>
+      Math.max(0, ((to - from) * 1000) / (now.atMs - before.atMs));
+    return {
+      producedPerSecond: perSecond(before.produced, now.produced),
+      committedPerSecond: perSecond(before.committed, now.committed),
+    };
+  }
+}
+
+function problemOf(nextOffset: number | null, { partition, logStartOffset }: Offsets): string | null {
+  if (nextOffset === null || nextOffset >= logStartOffset) return null;
+  return `Offsets ${nextOffset} to ${logStartOffset - 1} are gone from Kafka; \`weir pipeline status\` says how to accept that for partition ${partition}.`;
+}
+
+function unreadOf(partitions: readonly PartitionStatus[]): { partition: number; nextOffset: number }[] {
+  return partitions
+    .filter((of) => of.lag > 0 && of.problem === null)
+    .map((of) => ({ partition: of.partition, nextOffset: Number(of.nextOffset ?? of.logStartOffset) }));
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());

@@ -1,0 +1,90 @@
+// A status as people read it: how far in one glance, then a line a partition.
+import { formatDuration } from '../pipeline/duration.ts';
+import { grouped, plural, styled, tableOf, timeText } from './output.ts';
+import type { StatusReport } from './status-report.ts';
+
+/** The lines of `weir status`. */
+export function statusLines(report: StatusReport): string[] {
+  return [...summaryLines(report), '', partitionTable(report.partitions)];
+}
+
+/** Rates, lag, watermark and windows: the part that the live view shows too. */
+export function summaryLines(report: StatusReport): string[] {
+  const { rates, totals } = report;
+  const state = report.caughtUp ? styled('green', 'caught up') : styled('yellow', 'working');
+  const lines = [
+    `${styled('bold', report.topic)}: ${state}`,
+    `  events      ${rates ? `${grouped(rates.producedPerSecond)}/s in, ${grouped(rates.committedPerSecond)}/s committed` : 'rates with the next reading'}`,
+    `  lag         ${plural(report.lag, 'message')}, ${lagText(report.lagSeconds)}`,
+    `  stored      ${grouped(totals.recorded)} recorded (${grouped(totals.late)} late), ${grouped(totals.duplicate)} duplicate, ${grouped(totals.rejected)} rejected, ${grouped(totals.skipped)} skipped`,
+    `  watermark   ${instantText(report.lowWatermark, report.takenAt)}${heldText(report)}`,
+    `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals.lateWaiting)}`,
+  ];
+  for (const { problem } of report.partitions) if (problem !== null) lines.push(styled('red', `  ${problem}`));
+  return lines;
+}
+
+/** The whole status in one line, for logs. */
+export function plainLine(report: StatusReport): string {
+  const { rates, totals } = report;
+  const flow = rates
+    ? `in ${grouped(rates.producedPerSecond)}/s, committed ${grouped(rates.committedPerSecond)}/s`
+    : 'rates unknown yet';
+  return `${report.takenAt.slice(11, 19)} ${flow}, lag ${plural(report.lag, 'message')} (${lagText(report.lagSeconds)}), recorded ${grouped(totals.recorded)}, windows ${grouped(totals.windows)}, low watermark ${report.lowWatermark?.slice(11, 19) ?? '-'}${report.caughtUp ? ', caught up' : ''}`;
+}
+
+/** A line a partition. */
+export function partitionTable(partitions: StatusReport['partitions']): string {
+  const headings = [
+    'partition',
+    'next',
+    'end',
+    'lag',
+    'recorded',
+    'duplicate',
+    'late',
+    'rejected',
+    'skipped',
+    'watermark',
+    '',
+  ];
+  const rows = partitions.map((of) => [
+    String(of.partition),
+    of.nextOffset ?? '-',
+    of.endOffset,
+    grouped(of.lag),
+    grouped(of.recorded),
+    grouped(of.duplicate),
+    grouped(of.late),
+    grouped(of.rejected),
+    grouped(of.skipped),
+    of.watermark?.slice(0, 19) ?? '-',
+    of.idle ? 'idle' : '',
+  ]);
+  return tableOf(headings, rows);
+}
+
+function lagText(seconds: number | null): string {
+  return seconds === null ? 'age unknown' : `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+}
+
+function instantText(iso: string | null, takenAt: string): string {
+  if (iso === null) return '- (no event yet)';
+  const ageMs = Date.parse(takenAt) - Date.parse(iso);
+  const age = formatDuration(Math.round(Math.abs(ageMs) / 1000) * 1000);
+  return `${timeText(Date.parse(iso))}, ${age} ${ageMs >= 0 ? 'ago' : 'ahead'}`;
+}
+
+const HOLD_TEXT = {
+  'no-event-yet': 'which has no event yet',
+  'unread-messages': 'which has unread messages',
+  'read-to-the-end-recently': 'which was read to its end only just now',
+} as const;
+
+function heldText({ heldBackBy }: StatusReport): string {
+  return heldBackBy === null ? '' : `, held by partition ${heldBackBy.partition} (${HOLD_TEXT[heldBackBy.reason]})`;
+}
+
+function waitingText(waiting: number): string {
+  return waiting === 0 ? '' : `; ${plural(waiting, 'late event')} still to be taken in`;
+}

@@ -1,0 +1,119 @@
+// Speaking to the workflows from the command line: Updates with a deadline, queries, starts, and clear words when nobody answers.
+import { Client, Connection, WorkflowNotFoundError, isGrpcServiceError } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+
+import { messageOf } from '../pipeline/ensure.ts';
+import { TASK_QUEUES } from '../pipeline/ids.ts';
+import { CliFailure } from './failure.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 5_000;
+const DEADLINE_EXCEEDED = 4;
+
+/** Which workflow is meant, and how people call it: "The pipeline of topic orders". `startHint`: what starts it. */
+export type Target = { readonly id: string; readonly title: string; readonly startHint: string };
+
+export type Control = {
+  readonly client: Client;
+  /** Sends an Update and waits for its answer. Throws CliFailure when the workflow is not there or no worker answers. */
+  update<Answer>(
+    target: Target,
+    name: string,
+    options?: { args?: readonly unknown[]; withinMs?: number },
+  ): Promise<Answer>;
+  /** The answer to the Query `state`, under the same rules. */
+  state<Answer>(target: Target): Promise<Answer>;
+  isRunning(id: string): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+/** Connects, or throws one sentence. */
+export async function openControl({ address, namespace }: { address: string; namespace: string }): Promise<Control> {
+  const connection = await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT_MS }).catch(
+    (cause: unknown) => {
+      throw new CliFailure(
+        `Temporal at ${address} does not answer; see \`weir stack status\`, start it with \`weir up\`, or correct WEIR_TEMPORAL_ADDRESS.`,
+        { cause },
+      );
+    },
+  );
+  const client = new Client({ connection, namespace });
+  const ask = async <Answer>(
+    target: Target,
+    withinMs: number,
+    question: (handle: WorkflowHandle) => Promise<Answer>,
+  ): Promise<Answer> => {
+    try {
+      return await client.withDeadline(
+        Date.now() + withinMs,
+        async () => await question(client.workflow.getHandle(target.id)),
+      );
+    } catch (thrown) {
+      throw await explainSilence(client, target, thrown);
+    }
+  };
+  return {
+    client,
+    update: async (target, name, { args = [], withinMs = ANSWER_TIMEOUT_MS } = {}) =>
+      await ask(target, withinMs, async (handle) => await sendUpdate(handle, name, args)),
+    state: async (target) => await ask(target, ANSWER_TIMEOUT_MS, async (handle) => await handle.query('state')),
+    isRunning: async (id) => await isRunning(client, id),
+    close: async () => await connection.close(),
+  };
+}
+
+/** The client's types want at least one argument, or none at all. */
+async function sendUpdate<Answer>(handle: WorkflowHandle, name: string, args: readonly unknown[]): Promise<Answer> {
+  const [first, ...rest] = args;
+  if (first === undefined) return await handle.executeUpdate(name);
+  return await handle.executeUpdate<Answer, [unknown, ...unknown[]]>(name, { args: [first, ...rest] });
+}
+
+async function isRunning(client: Client, id: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(id).describe()).status.name === 'RUNNING';
+  } catch (thrown) {
+    if (thrown instanceof WorkflowNotFoundError) return false;
+    throw thrown;
+  }
+}
+
+async function explainSilence(client: Client, { id, title, startHint }: Target, thrown: unknown): Promise<unknown> {
+  if (thrown instanceof WorkflowNotFoundError)
+    return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
+  if (!isDeadline(thrown)) return new CliFailure(`${title} refuses: ${rootMessage(thrown)}.`, { cause: thrown });
+  if (!(await isRunning(client, id).catch(() => true))) {
+    return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
+  }
+  return new CliFailure(
+    `${title} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s: most likely no worker is up; start one with \`weir worker\` or \`weir up\`.`,
+    { cause: thrown },
+  );
+}
+
+function isDeadline(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  if (isGrpcServiceError(thrown)) return thrown.code === DEADLINE_EXCEEDED;
+  return thrown.name === 'WorkflowUpdateRPCTimeoutOrCancelledError' || isDeadline(thrown.cause);
+}
+
+function rootMessage(thrown: unknown): string {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  return cause instanceof Error ? rootMessage(cause) : messageOf(thrown).replace(/\.$/, '');
+}
+
+/** Makes sure that a workflow of this type and id runs; answers whether it had to be started. */
+export async function ensureWorkflow(
+  { client }: Control,
+  { type, id, queue, input }: { type: string; id: string; queue: keyof typeof TASK_QUEUES; input: unknown },
+): Promise<{ started: boolean }> {
+  const wasRunning = await isRunning(client, id);
+  await client.workflow.start(type, {
+    workflowId: id,
+    taskQueue: TASK_QUEUES[queue],
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+  });
+  return { started: !wasRunning };
+}

@@ -1,0 +1,85 @@
+// `weir windows`: which windows have closed, and what the newest of an aggregate says.
+import { Option } from 'commander';
+import type { Command } from 'commander';
+
+import { AGGREGATES } from '../pipeline/aggregates.ts';
+import { must } from '../pipeline/ensure.ts';
+import { amount } from '../pipeline/setting-values.ts';
+import { newestResultRows, newestWindows } from '../postgres/closed-windows.ts';
+import { createCommand, parsedBy, settingsOf } from './command.ts';
+import { grouped, printJson, printLine, tableOf, timeText } from './output.ts';
+import { withPool } from './with-servers.ts';
+
+type Flags = { readonly aggregate?: string; readonly limit: number; readonly json?: boolean };
+
+/** The command. */
+export function windowsCommand(): Command {
+  return createCommand({
+    name: 'windows',
+    summary: 'the newest closed windows; with --aggregate also the rows of its newest one',
+    examples: [
+      ['weir windows', 'what closed last'],
+      ['weir windows --aggregate purchase_metrics', 'windows and rows of one result table'],
+    ],
+    settings: ['schema', 'home', 'postgresUrl', 'logLevel'],
+  })
+    .addOption(
+      new Option('--aggregate <name>', 'only windows of this aggregate').choices(AGGREGATES.map(({ name }) => name)),
+    )
+    .option('--limit <count>', 'windows (and rows) to show', parsedBy(amount(1, 10_000)), 20)
+    .option('--json', 'print JSON')
+    .action(async (flags: Flags, command: Command) => {
+      const { settings } = settingsOf(command);
+      await withPool(settings, async (pool) => {
+        const { limit, json } = flags;
+        const name = flags.aggregate ?? null;
+        const windows = await newestWindows(pool, settings.schema, { aggregate: name, limit });
+        const aggregate =
+          name === null
+            ? null
+            : must(
+                AGGREGATES.find((each) => each.name === name),
+                `aggregate ${name}`,
+              );
+        const result = aggregate && (await newestResultRows(pool, settings.schema, { aggregate, limit }));
+        if (json)
+          printJson({
+            windows: windows.map(windowJson),
+            result: result?.rows.map((row) => rowJson(result.columns, row)),
+          });
+        else printWindows(windows, result);
+      });
+    });
+}
+
+type Windows = Awaited<ReturnType<typeof newestWindows>>;
+type Result = Awaited<ReturnType<typeof newestResultRows>>;
+
+const windowJson = ({ aggregate, startMs, endMs, revision, events, closedAtMs }: Windows[number]) => ({
+  aggregate,
+  windowStart: new Date(startMs).toISOString(),
+  windowEnd: new Date(endMs).toISOString(),
+  revision,
+  events,
+  closedAt: new Date(closedAtMs).toISOString(),
+});
+
+const rowJson = (columns: readonly string[], row: readonly string[]) =>
+  Object.fromEntries(columns.map((column, at) => [column, row[at]]));
+
+function printWindows(windows: Windows, result: Result | null): void {
+  if (windows.length === 0) {
+    printLine('No window has closed yet; `weir status` says how far the low watermark is.');
+    return;
+  }
+  const rows = windows.map((of) => [
+    of.aggregate,
+    timeText(of.startMs),
+    timeText(of.endMs),
+    String(of.revision),
+    grouped(of.events),
+    timeText(of.closedAtMs),
+  ]);
+  printLine(tableOf(['aggregate', 'start', 'end', 'revision', 'events', 'closed at'], rows));
+  if (result) printLine(`\n${tableOf(result.columns, result.rows)}`);
+}
