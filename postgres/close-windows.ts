@@ -14,7 +14,7 @@ import { inSpans, instant, msOrNull, toMs } from './instant.ts';
 import { markAppliedSql } from './late-events.ts';
 import { paneOf, writeFactsSql } from './pane-facts.ts';
 import { closeWindowsSql } from './result-sql.ts';
-import { runTogether } from './run-together.ts';
+import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** `panes`, `windows` and `events` count what was written: panes and windows that hold events. */
@@ -44,44 +44,51 @@ const MOST_PANES_A_TRANSACTION = 240;
  * where another closer is at work: `writtenThroughMs` says how far the results are. Throws what PostgreSQL throws.
  */
 export async function closeNextPanes(pool: pg.Pool, spec: PipelineSpec, options: CloseOptions): Promise<Closed> {
-  let total: Closed = { writtenThroughMs: null, panes: 0, windows: 0, events: 0 };
+  let panes = 0;
+  let windows = 0;
+  let events = 0;
   for (;;) {
-    const step = await withClockHeld(pool, spec, async (client, position) => {
-      const span = await nextSpan(client, spec, { position, throughMs: options.throughMs });
-      return span === null ? null : await writeSpan(client, spec, span);
-    });
-    if (step === null) break;
-    total = {
-      writtenThroughMs: step.writtenThroughMs,
-      panes: total.panes + step.panes,
-      windows: total.windows + step.windows,
-      events: total.events + step.events,
-    };
-    options.onPane?.(total);
+    const clock = await readClock(pool, spec);
+    const step =
+      limitOf(clock, options.throughMs) === null
+        ? null
+        : await withClockHeld(pool, spec, async (client, position) => {
+            const limitMs = limitOf(position, options.throughMs);
+            if (limitMs === null) return null;
+            return await writeSpan(client, spec, await nextSpan(client, spec, { ...position, limitMs }));
+          });
+    if (step === null) return { writtenThroughMs: clock.writtenThroughMs, panes, windows, events };
+    panes += step.panes;
+    windows += step.windows;
+    events += step.events;
+    options.onPane?.({ writtenThroughMs: step.writtenThroughMs, panes, windows, events });
   }
-  return { ...total, writtenThroughMs: (await readClock(pool, spec)).writtenThroughMs };
+}
+
+/** The boundary up to which panes may be written now; null when they are. */
+function limitOf({ writtenThroughMs, closedThroughMs }: WritePosition, throughMs: number): number | null {
+  if (closedThroughMs === null) return null;
+  const limitMs = paneStart(Math.min(throughMs, closedThroughMs));
+  return writtenThroughMs !== null && limitMs <= writtenThroughMs ? null : limitMs;
 }
 
 /**
- * The panes that the next transaction writes; null when there is nothing left to do. Time without events and without open
- * windows is jumped over: the span then starts later than written_through, and is empty when no event follows at all.
+ * The panes that the next transaction writes. Time without events and without open windows is jumped over: the span then
+ * starts later than written_through, and is empty when no event follows at all.
  */
 async function nextSpan(
   client: pg.PoolClient,
   spec: PipelineSpec,
-  { position, throughMs }: { position: WritePosition; throughMs: number },
-): Promise<Span | null> {
-  const { writtenThroughMs, closedThroughMs } = position;
-  if (closedThroughMs === null) return null;
-  const limitMs = paneStart(Math.min(throughMs, closedThroughMs));
-  if (writtenThroughMs !== null && limitMs <= writtenThroughMs) return null;
+  { writtenThroughMs, limitMs }: { writtenThroughMs: number | null; limitMs: number },
+): Promise<Span> {
   const found = await probe(client, spec, { writtenThroughMs, limitMs });
-  const windowsOpen =
-    writtenThroughMs !== null && found.lastPaneMs !== null && lastWindowEndOfAny(found.lastPaneMs) > writtenThroughMs;
+  const openUntilMs = found.lastPaneMs === null ? -Infinity : lastWindowEndOfAny(found.lastPaneMs);
+  const windowsOpen = writtenThroughMs !== null && openUntilMs > writtenThroughMs;
   const startMs = windowsOpen ? writtenThroughMs : (found.firstPaneMs ?? limitMs);
   const denseMs = found.densePaneMs === null ? limitMs : Math.max(found.densePaneMs, startMs + PANE_MS);
-  // With no event left, only the open windows remain: after their ends nothing is worth a step of its own.
-  const shortMs = found.firstPaneMs === null ? limitMs : startMs + MOST_PANES_A_TRANSACTION * PANE_MS;
+  // Stop where the open windows end, when the next event lies beyond: the next span starts at that event.
+  const onlyOpenWindows = windowsOpen && (found.firstPaneMs ?? Infinity) >= openUntilMs;
+  const shortMs = onlyOpenWindows ? openUntilMs : startMs + MOST_PANES_A_TRANSACTION * PANE_MS;
   return { startMs, endMs: Math.min(limitMs, denseMs, shortMs) };
 }
 
@@ -112,7 +119,7 @@ async function writeSpan(client: pg.PoolClient, { schema, topic }: PipelineSpec,
   const closes = AGGREGATES.map((aggregate) => ({ aggregate, windows: windowsEndingIn(aggregate.window, span) }))
     .filter(({ windows }) => windows.length > 0)
     .map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows));
-  const results = await runTogether(client, [
+  const [, count, , , ...written] = await runTogether(client, [
     writeFactsSql(schema, span),
     `select count(distinct pane)::float8 as panes, coalesce(sum(events), 0)::float8 as events
      from ${tables}.pane_facts where ${inSpans('pane', [span])}`,
@@ -120,8 +127,12 @@ async function writeSpan(client: pg.PoolClient, { schema, topic }: PipelineSpec,
     `update ${tables}.closed_through set written_through = ${instant(span.endMs)} where topic = ${client.escapeLiteral(topic)}`,
     ...closes,
   ]);
-  const [, count, , , ...written] = results;
-  const { panes, events } = must(count?.rows[0], 'the count of the panes just written') as { panes: number; events: number };
-  const windows = written.reduce((sum, result) => sum + (result.rowCount ?? 0), 0);
-  return { writtenThroughMs: span.endMs, panes, windows, events };
+  const counted = count === undefined ? [] : [count];
+  const windows = written.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0);
+  return {
+    writtenThroughMs: span.endMs,
+    panes: sumOf(counted, 'panes'),
+    windows,
+    events: sumOf(counted, 'events'),
+  };
 }

@@ -48,7 +48,11 @@ export async function readClock(db: Queryable, { schema, topic }: Where): Promis
 }
 
 /** Raises the low watermark; a lower one changes nothing. */
-export async function raiseLowWatermark(db: Queryable, { schema, topic }: Where, lowWatermarkMs: number): Promise<void> {
+export async function raiseLowWatermark(
+  db: Queryable,
+  { schema, topic }: Where,
+  lowWatermarkMs: number,
+): Promise<void> {
   // The condition also spares the row lock, which a closer may hold, when there is nothing to raise.
   await db.query(
     `insert into ${quoteSchema(schema)}.closed_through as c (topic, low_watermark) values ($1, ${instant(Math.floor(lowWatermarkMs))})
@@ -94,13 +98,15 @@ export async function withClockHeld<T>(
 }
 
 async function holdClock(client: pg.PoolClient, { schema, topic }: Where): Promise<WritePosition | null> {
+  // An update that changes nothing, not "for update": only after an update does PostgreSQL refuse the next holder's snapshot
+  // if it is older than this one's commit (40001). A mere lock would let that one write from facts it has not seen.
   // Settings for the rest of the transaction ride along: a close is one big aggregate, beside which ingestion needs the
   // other cores, and compiling its expressions takes longer than evaluating them.
   const { rows } = await client.query<ClockRow>(
-    `select ${toMs('closed_through')} as closed_ms, ${toMs('written_through')} as written_ms,
+    `update ${quoteSchema(schema)}.closed_through set written_through = written_through where topic = $1
+     returning ${toMs('closed_through')} as closed_ms, ${toMs('written_through')} as written_ms,
        set_config('work_mem', '64MB', true), set_config('max_parallel_workers_per_gather', '0', true),
-       set_config('jit', 'off', true)
-     from ${quoteSchema(schema)}.closed_through where topic = $1 for update`,
+       set_config('jit', 'off', true)`,
     [topic],
   );
   const row = rows[0];

@@ -31,7 +31,12 @@ export function msOrNull(value: number | null | undefined): number | null {
 }
 
 /** SQL condition: `column` lies in one of the spans. */
-export function inSpans(column: string, spans: readonly { readonly startMs: number; readonly endMs: number }[]): string {
-  const parts = spans.map(({ startMs, endMs }) => `(${column} >= ${instant(startMs)} and ${column} < ${instant(endMs)})`);
+export function inSpans(
+  column: string,
+  spans: readonly { readonly startMs: number; readonly endMs: number }[],
+): string {
+  const parts = spans.map(
+    ({ startMs, endMs }) => `(${column} >= ${instant(startMs)} and ${column} < ${instant(endMs)})`,
+  );
   return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`;
 }

@@ -88,7 +88,7 @@ export function recomputeSql(aggregate: Aggregate, schema: string): string {
   const tables = quoteSchema(schema);
   const { from, start } = windowStartsOf(aggregate, 'e.occurred_at');
   const { lengthMs, slideMs } = aggregate.window;
-  const groups = aggregate.groupBy.map((column) => `${column}`).join(', ');
+  const groups = aggregate.groupBy.join(', ');
   return `
     select window_start, window_start + ${interval(lengthMs)} as window_end, ${groups},
       ${namedMeasures(aggregate, eventsMeasure)}
@@ -130,7 +130,7 @@ function factsMeasure(measure: Measure): string {
       return `count(distinct f.${measure.of})`;
     case 'least':
       return `min(f.${measure.of})`;
-    case 'revenue':
+    default:
       return {
         sum: 'sum(f.revenue)',
         average: 'round(sum(f.revenue) / sum(f.events), 2)',
@@ -156,10 +156,8 @@ function eventsMeasure(measure: Measure): string {
       return `count(distinct ${measure.of})`;
     case 'least':
       return `min(${measure.of})`;
-    case 'revenue':
-      return measure.take === 'average'
-        ? 'round(sum(total_amount) / count(*), 2)'
-        : `${measure.take}(total_amount)`;
+    default:
+      return measure.take === 'average' ? 'round(sum(total_amount) / count(*), 2)' : `${measure.take}(total_amount)`;
   }
 }
 

@@ -1,0 +1,80 @@
+// Amending: late events that came after their pane was written are taken into its facts and into every written window over
+// it, so that the results always converge to a recount of all events.
+import type pg from 'pg';
+
+import { AGGREGATES } from '../pipeline/aggregates.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { windowsOf } from '../pipeline/window.ts';
+import type { Span, WindowKind } from '../pipeline/window.ts';
+import { amendRowsSql } from './amended-rows.ts';
+import { withClockHeld } from './closed-through.ts';
+import { lateEventsWaiting, markAppliedSql, waitingPanes } from './late-events.ts';
+import { rewriteFactsSql } from './pane-facts.ts';
+import { runTogether, sumOf } from './run-together.ts';
+
+/** `panes` were dirty; `windows` got a new revision; `rows` of result tables were written, added or removed. */
+export type Amended = { readonly panes: number; readonly windows: number; readonly rows: number };
+
+export type AmendOptions = {
+  /** Panes recomputed in one transaction; 50 when absent. */
+  readonly panesPerTransaction?: number;
+  /** Told after every transaction what was amended so far. */
+  readonly onPanes?: (amended: Amended) => void;
+};
+
+/**
+ * Amends the windows that waiting late events touch, and marks those events as applied in the same transaction, so that
+ * doing it again changes nothing. Returns when no full share of dirty panes is left: events that keep coming late are the
+ * next call's. Gives up quietly where a closer is at work. Throws what PostgreSQL throws.
+ */
+export async function amendWindows(pool: pg.Pool, spec: PipelineSpec, options: AmendOptions = {}): Promise<Amended> {
+  const limit = options.panesPerTransaction ?? 50;
+  let total: Amended = { panes: 0, windows: 0, rows: 0 };
+  // Asked before the clock is held: mostly there is nothing to amend.
+  if ((await lateEventsWaiting(pool, spec)) === 0) return total;
+  for (;;) {
+    const step = await withClockHeld(pool, spec, async (client, { writtenThroughMs }) => {
+      const panes = await waitingPanes(client, spec.schema, { writtenThroughMs, limit });
+      return panes.length === 0 || writtenThroughMs === null
+        ? null
+        : await amendPanes(client, spec, { panes, writtenThroughMs });
+    });
+    if (step === null) return total;
+    total = {
+      panes: total.panes + step.panes,
+      windows: total.windows + step.windows,
+      rows: total.rows + step.rows,
+    };
+    options.onPanes?.(total);
+    if (step.panes < limit) return total;
+  }
+}
+
+async function amendPanes(
+  client: pg.PoolClient,
+  { schema }: PipelineSpec,
+  { panes, writtenThroughMs }: { panes: readonly Span[]; writtenThroughMs: number },
+): Promise<Amended> {
+  const statements: string[] = [];
+  for (const aggregate of AGGREGATES) {
+    const windows = writtenWindowsOver(aggregate.window, panes, writtenThroughMs);
+    if (windows.length > 0) statements.push(amendRowsSql(aggregate, schema, { panes, windows }));
+  }
+  const answers = await runTogether(client, [
+    rewriteFactsSql(schema, panes),
+    ...statements,
+    markAppliedSql(schema, panes),
+  ]);
+  return { panes: panes.length, windows: sumOf(answers, 'windows'), rows: sumOf(answers, 'rows') };
+}
+
+/** The windows that hold one of the panes and end by `writtenThroughMs`, each once. Later ones are not written yet. */
+function writtenWindowsOver(window: WindowKind, panes: readonly Span[], writtenThroughMs: number): Span[] {
+  const byStart = new Map<number, Span>();
+  for (const pane of panes) {
+    for (const span of windowsOf(window, pane.startMs)) {
+      if (span.endMs <= writtenThroughMs) byStart.set(span.startMs, span);
+    }
+  }
+  return [...byStart.values()].toSorted((one, other) => one.startMs - other.startMs);
+}

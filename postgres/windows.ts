@@ -1,0 +1,86 @@
+// The table `windows`: which windows are closed, and what is still open, for people and for the end of a stream.
+import { AGGREGATES, LONGEST_WINDOW_MS, lastWindowEndOfAny } from '../pipeline/aggregates.ts';
+import { must } from '../pipeline/ensure.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { windowsOf } from '../pipeline/window.ts';
+import { readClock } from './closed-through.ts';
+import { instant, toMs } from './instant.ts';
+import { paneOf } from './pane-facts.ts';
+import type { Queryable } from './pool.ts';
+import { quoteSchema } from './schema-name.ts';
+
+type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
+
+/** A closed window that holds events. `closedAtMs`: PostgreSQL's clock when its first result was written. */
+export type ClosedWindow = {
+  readonly aggregate: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly revision: number;
+  readonly events: number;
+  readonly closedAtMs: number;
+};
+
+type WindowRow = {
+  aggregate: string;
+  start_ms: number;
+  end_ms: number;
+  revision: number;
+  events: number;
+  closed_at_ms: number;
+};
+
+/** The latest closed windows, newest end first; of all aggregates unless one is named. */
+export async function readWindows(
+  db: Queryable,
+  { schema }: Pick<PipelineSpec, 'schema'>,
+  { aggregate = null, limit }: { aggregate?: string | null; limit: number },
+): Promise<ClosedWindow[]> {
+  const { rows } = await db.query<WindowRow>(
+    `select aggregate, ${toMs('window_start')} as start_ms, ${toMs('window_end')} as end_ms, revision,
+       events::float8 as events, ${toMs('closed_at')} as closed_at_ms
+     from ${quoteSchema(schema)}.windows where aggregate = $1 or $1 is null
+     order by window_end desc, aggregate limit $2`,
+    [aggregate, limit],
+  );
+  return rows.map((row) => ({
+    aggregate: row.aggregate,
+    startMs: row.start_ms,
+    endMs: row.end_ms,
+    revision: row.revision,
+    events: row.events,
+    closedAtMs: row.closed_at_ms,
+  }));
+}
+
+/**
+ * End of the earliest window by `boundaryMs` that holds a non-empty pane and is not written yet; null when all are written.
+ * A pane counts for every aggregate, whether or not its filter keeps an event there: at worst it answers a minute early.
+ */
+export async function nextClosable(db: Queryable, where: Where, boundaryMs: number): Promise<number | null> {
+  const { writtenThroughMs } = await readClock(db, where);
+  if (writtenThroughMs !== null && boundaryMs <= writtenThroughMs) return null;
+  const tables = quoteSchema(where.schema);
+  const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - LONGEST_WINDOW_MS;
+  const { rows } = await db.query<{ pane_ms: number | null }>(
+    `select distinct ${toMs('pane')} as pane_ms from ${tables}.pane_facts
+     where pane >= ${instant(earliestMs)} and pane < ${instant(writtenThroughMs)}
+     union all
+     (select ${toMs(paneOf('occurred_at'))} from ${tables}.events
+      where occurred_at >= ${instant(writtenThroughMs)} and occurred_at < ${instant(boundaryMs)}
+      order by occurred_at limit 1)`,
+  );
+  const ends = rows
+    .flatMap(({ pane_ms }) => AGGREGATES.flatMap(({ window }) => windowsOf(window, must(pane_ms, 'a pane'))))
+    .map(({ endMs }) => endMs)
+    .filter((endMs) => endMs > (writtenThroughMs ?? -Infinity) && endMs <= boundaryMs);
+  return ends.length === 0 ? null : Math.min(...ends);
+}
+
+/** End of the last window that holds the latest event, where the stream ends; null when there is no event. */
+export async function lastWindowEnd(db: Queryable, { schema }: Pick<PipelineSpec, 'schema'>): Promise<number | null> {
+  const { rows } = await db.query<{ pane_ms: number }>(
+    `select ${toMs(paneOf('occurred_at'))} as pane_ms from ${quoteSchema(schema)}.events order by occurred_at desc limit 1`,
+  );
+  return rows[0] ? lastWindowEndOfAny(rows[0].pane_ms) : null;
+}
