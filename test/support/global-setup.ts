@@ -1,14 +1,49 @@
 // Gives every test file the addresses of real servers: those the environment names, else started here and stopped afterwards.
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import type { TestProject } from 'vitest/node';
 
-import type {} from './servers.ts';
+import { resetStack, startStack } from '../../local/stack.ts';
+import type { Servers } from './servers.ts';
 
-export function setup(project: TestProject): void {
+/** Starts what the environment does not name, in a home of its own; answers how to stop it. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { WEIR_KAFKA_BROKERS, WEIR_POSTGRES_URL, WEIR_TEMPORAL_ADDRESS } = process.env;
-  if (!WEIR_KAFKA_BROKERS || !WEIR_POSTGRES_URL || !WEIR_TEMPORAL_ADDRESS) throw new Error('Name the three servers.');
-  project.provide('servers', {
-    kafkaBrokers: WEIR_KAFKA_BROKERS.split(','),
-    postgresUrl: WEIR_POSTGRES_URL,
-    temporalAddress: WEIR_TEMPORAL_ADDRESS,
-  });
+  const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  // PostgreSQL's own user has to pass through when root runs the tests.
+  chmodSync(home, 0o755);
+  const teardown = async (): Promise<void> => {
+    await resetStack({ home });
+    rmSync(home, { recursive: true, force: true });
+  };
+  // vitest does not tear down when it is interrupted before the first test, and the servers would outlive it.
+  const interrupted = (signal: NodeJS.Signals): void => {
+    void teardown().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  try {
+    const addresses = await startStack({
+      home,
+      ports: 'any',
+      kafkaBrokers: WEIR_KAFKA_BROKERS ? WEIR_KAFKA_BROKERS.split(',') : null,
+      postgresUrl: WEIR_POSTGRES_URL || null,
+      temporalAddress: WEIR_TEMPORAL_ADDRESS || null,
+      report: (line) => process.stderr.write(`${line}\n`),
+    });
+    const servers: Servers = {
+      kafkaBrokers: addresses.kafka.brokers,
+      postgresUrl: addresses.postgres.url,
+      temporalAddress: addresses.temporal.address,
+    };
+    project.provide('servers', servers);
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+  return async () => {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    await teardown();
+  };
 }

@@ -1,5 +1,5 @@
 // The addresses of the real servers that the whole test run shares.
-import type {} from 'vitest';
+import 'vitest';
 
 export type Servers = {
   readonly kafkaBrokers: string[];

@@ -1,0 +1,44 @@
+// Picks the port of each server: the one it had before, else the usual one, else any free one.
+import getPort, { clearLockedPorts } from 'get-port';
+
+/** Every port a stack can need; kafkaController is Kafka's talk with itself. */
+export const USUAL_PORTS = {
+  kafka: 9092,
+  kafkaController: 9093,
+  postgres: 5432,
+  temporal: 7233,
+  temporalUi: 8233,
+} as const;
+export type PortName = keyof typeof USUAL_PORTS;
+const PORT_NAMES: readonly PortName[] = ['kafka', 'kafkaController', 'postgres', 'temporal', 'temporalUi'];
+export type StackPorts = Readonly<Record<PortName, number>>;
+
+export type PortWish = {
+  /** Ports of an earlier start: Kafka's clients and people's bookmarks know them. */
+  readonly remembered: StackPorts | null;
+  /** Ports that a server of this stack listens on right now, which are therefore right although not free. */
+  readonly inUse: readonly PortName[];
+  /** `any` leaves the usual ports to others: tests must not take those of the stack a person starts next. */
+  readonly first: 'usual' | 'any';
+};
+
+/** A port for each name. Nothing is reserved: a server that finds its port gone meanwhile has to choose again. */
+export async function choosePorts(wish: PortWish): Promise<StackPorts> {
+  // get-port never hands out a port twice within 15 s: right within one round, wrong for a stack that starts again.
+  clearLockedPorts();
+  const chosen: Record<PortName, number> = { ...USUAL_PORTS };
+  for (const name of PORT_NAMES) {
+    const before = wish.remembered?.[name];
+    const usual = wish.first === 'usual' ? USUAL_PORTS[name] : undefined;
+    if (before !== undefined && wish.inUse.includes(name)) chosen[name] = before;
+    else
+      chosen[name] = await getPort({ port: before === undefined ? [USUAL_PORTS[name]] : [before, USUAL_PORTS[name]] });
+  }
+  return chosen;
+}
+
+/** Whether nothing listens on `port` of this machine. */
+export async function isPortFree(port: number): Promise<boolean> {
+  clearLockedPorts();
+  return (await getPort({ port })) === port;
+}

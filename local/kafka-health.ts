@@ -1,0 +1,44 @@
+// Asks a Kafka whether it answers, by the address alone.
+import { Kafka, logLevel } from 'kafkajs';
+
+import { messageOf } from '../pipeline/ensure.ts';
+import { StackError } from './stack-error.ts';
+
+/** Whether the cluster answers and has a broker that serves clients. */
+export async function isKafkaReady(brokers: readonly string[]): Promise<boolean> {
+  try {
+    return (await countBrokers(brokers)) > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws StackError unless the Kafka at this address (WEIR_KAFKA_BROKERS) answers. */
+export async function checkKafka(brokers: readonly string[]): Promise<{ brokers: number }> {
+  try {
+    return { brokers: await countBrokers(brokers) };
+  } catch (error) {
+    throw new StackError(
+      `Kafka at ${brokers.join(',')} (WEIR_KAFKA_BROKERS) does not answer: ${messageOf(error)}; start it, correct the address, or unset the variable to have Kafka started here.`,
+      { cause: error },
+    );
+  }
+}
+
+async function countBrokers(brokers: readonly string[]): Promise<number> {
+  const kafka = new Kafka({
+    clientId: 'weir-health',
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 3_000,
+    requestTimeout: 5_000,
+    retry: { retries: 0 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).brokers.length;
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,155 @@
+// A server as a process of its own: started so that it outlives its starter, watched until healthy, stopped by id.
+//
+// States of a server: stopped (no live process behind its file), starting (alive, not healthy yet), running (alive and
+// healthy), stopping (signalled). A server is its own session, so a Ctrl-C in the terminal never reaches it: whoever drains
+// the pipeline stops it afterwards.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { Type } from '@sinclair/typebox';
+import type { Static } from '@sinclair/typebox';
+
+import { SERVER_TITLES, logFile, processFile } from './home-folder.ts';
+import type { HomeFolder, ServerName } from './home-folder.ts';
+import { readJsonFile, writeJsonFile } from './json-file.ts';
+import { IdentityShape, identify, isAlive } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+import { StackError, errorCode } from './stack-error.ts';
+
+const LOG_ROTATE_BYTES = 20_000_000;
+const POLL_MS = 100;
+
+export type ServerLaunch = {
+  readonly name: ServerName;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly folder: string;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly userId?: number | undefined;
+  readonly groupId?: number | undefined;
+  readonly stopSignal: 'SIGTERM' | 'SIGINT';
+  readonly stopGraceMs: number;
+  readonly startDeadlineMs: number;
+  readonly isHealthy: () => Promise<boolean>;
+};
+
+const RecordShape = Type.Object({
+  ...IdentityShape.properties,
+  stopSignal: Type.Union([Type.Literal('SIGTERM'), Type.Literal('SIGINT')]),
+  stopGraceMs: Type.Integer(),
+});
+type ProcessRecord = Static<typeof RecordShape>;
+
+/** The live process of a server, or null. A recycled id is never mistaken for it. */
+export function runningServer(home: HomeFolder, name: ServerName): { pid: number } | null {
+  const record = readRecord(home, name);
+  return record !== null && isAlive(record) ? { pid: record.pid } : null;
+}
+
+/** Starts a server unless it runs, and waits until it is healthy. Throws StackError with the last line of its log. */
+export async function startServer(home: HomeFolder, launch: ServerLaunch, signal?: AbortSignal): Promise<void> {
+  let child: ChildProcess | null = null;
+  if (runningServer(home, launch.name) === null) child = spawnServer(home, launch);
+  let spawnError: Error | null = null;
+  child?.once('error', (error) => {
+    spawnError = error;
+  });
+  const title = SERVER_TITLES[launch.name];
+  const deadline = Date.now() + launch.startDeadlineMs;
+  while (!(await launch.isHealthy())) {
+    signal?.throwIfAborted();
+    if (spawnError !== null) throw new StackError(`${title} could not be run: ${(spawnError as Error).message}.`);
+    if (runningServer(home, launch.name) === null) {
+      throw new StackError(`${title} ended while it was starting; ${lastWords(logFile(home, launch.name))}`);
+    }
+    if (Date.now() > deadline) {
+      const seconds = launch.startDeadlineMs / 1000;
+      throw new StackError(`${title} did not answer within ${seconds} s; ${lastWords(logFile(home, launch.name))}`);
+    }
+    await pause(POLL_MS);
+  }
+}
+
+/** Stops a server by its id: its own signal first, SIGKILL for its whole group after the grace. Answers whether it ran. */
+export async function stopServer(home: HomeFolder, name: ServerName): Promise<boolean> {
+  const record = readRecord(home, name);
+  if (record === null) return false;
+  const ran = isAlive(record);
+  if (ran) {
+    send(record.pid, record.stopSignal);
+    if (!(await ended(record, record.stopGraceMs))) {
+      send(-record.pid, 'SIGKILL');
+      await ended(record, 10_000);
+    }
+  }
+  if (isAlive(record)) {
+    throw new StackError(`${SERVER_TITLES[name]} (process ${record.pid}) does not end; end it by hand and try again.`);
+  }
+  rmSync(processFile(home, name), { force: true });
+  return ran;
+}
+
+function spawnServer(home: HomeFolder, launch: ServerLaunch): ChildProcess {
+  const log = logFile(home, launch.name);
+  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_ROTATE_BYTES) renameSync(log, `${log}.1`);
+  const output = openSync(log, 'a');
+  try {
+    const child = spawn(launch.command, [...launch.args], {
+      cwd: launch.folder,
+      detached: true,
+      stdio: ['ignore', output, output],
+      ...(launch.environment && { env: launch.environment }),
+      ...(launch.userId !== undefined && { uid: launch.userId }),
+      ...(launch.groupId !== undefined && { gid: launch.groupId }),
+    });
+    child.unref();
+    const identity = child.pid === undefined ? null : identify(child.pid);
+    if (identity !== null) {
+      const record: ProcessRecord = { ...identity, stopSignal: launch.stopSignal, stopGraceMs: launch.stopGraceMs };
+      writeJsonFile(processFile(home, launch.name), record);
+    }
+    return child;
+  } finally {
+    closeSync(output);
+  }
+}
+
+function readRecord(home: HomeFolder, name: ServerName): ProcessRecord | null {
+  return readJsonFile(processFile(home, name), RecordShape);
+}
+
+async function ended(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
+  const deadline = Date.now() + withinMs;
+  while (isAlive(identity)) {
+    if (Date.now() > deadline) return false;
+    await pause(POLL_MS);
+  }
+  return true;
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') return;
+    throw new StackError(
+      `Process ${pid} may not be stopped by this user; run the command as the user who started the stack.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The line of a log that tells most: the last one that names an error, else the last one. */
+function lastWords(path: string): string {
+  const lines = readFileSync(path, 'utf8')
+    .slice(-20_000)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('at '));
+  const telling = lines.findLast((line) => /\b(ERROR|FATAL|Error|error|Exception)\b/.test(line)) ?? lines.at(-1);
+  return telling === undefined ? `its log ${path} is empty.` : `its log ${path} says: ${telling.slice(0, 300)}`;
+}
