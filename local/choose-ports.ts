@@ -31,8 +31,7 @@ export async function choosePorts(wish: PortWish): Promise<StackPorts> {
     const before = wish.remembered?.[name];
     const usual = wish.first === 'usual' ? USUAL_PORTS[name] : undefined;
     if (before !== undefined && wish.inUse.includes(name)) chosen[name] = before;
-    else
-      chosen[name] = await getPort({ port: before === undefined ? [USUAL_PORTS[name]] : [before, USUAL_PORTS[name]] });
+    else chosen[name] = await getPort({ port: [before, usual].filter((port) => port !== undefined) });
   }
   return chosen;
 }
