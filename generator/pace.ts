@@ -18,8 +18,9 @@ export function dueMs(segment: Segment, index: number): number {
 /** Index after the last message that is due at `nowMs`; never before the segment's first. */
 export function dueThrough(segment: Segment, nowMs: number): number {
   if (nowMs < segment.startMs) return segment.fromIndex;
-  // The estimate may be off by one where the division does not come out even; the due time itself decides.
-  let index = segment.fromIndex + Math.floor(((nowMs - segment.startMs) * segment.rate) / 1_000);
+  // Due times are cut to whole milliseconds, so everything due before the next one is due. The estimate may be off by one
+  // where the division does not come out even; the due time itself decides.
+  let index = segment.fromIndex + Math.ceil(((nowMs + 1 - segment.startMs) * segment.rate) / 1_000);
   while (index > segment.fromIndex && dueMs(segment, index - 1) > nowMs) index -= 1;
   while (dueMs(segment, index) <= nowMs) index += 1;
   return index;

@@ -31,3 +31,7 @@ export function fraction(base: number, which: number): number {
 export function pick(base: number, which: number, below: number): number {
   return Math.floor((draw(base, which) / TWO_32) * below);
 }
+
+// Small fractions are likelier in a square or cube. Multiplied out: the exponent operator may round differently elsewhere.
+export const cube = (value: number): number => value * value * value;
+export const square = (value: number): number => value * value;

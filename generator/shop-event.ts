@@ -2,7 +2,7 @@
 import { must } from '../pipeline/ensure.ts';
 import type { EventType } from '../pipeline/event.ts';
 import { eventIdOf } from './event-id.ts';
-import { fraction, hashUnder, pick } from './seeded-chance.ts';
+import { cube, fraction, hashUnder, pick, square } from './seeded-chance.ts';
 import { activeUser, popularItem, sessionAt, userAt } from './world.ts';
 import type { World } from './world.ts';
 
@@ -63,7 +63,7 @@ const OWN_FIELDS: Record<EventType, (world: World, chance: number, currency: str
     `"login_method":"${oneOf(LOGIN_METHODS, chance, DRAW.first)}","success":${fraction(chance, DRAW.second) < 0.95}`,
   page_view: (_world, chance) =>
     `"page":"${oneOf(PAGES, chance, DRAW.first)}","referrer":"${oneOf(REFERRERS, chance, DRAW.second)}"` +
-    `,"duration_seconds":${1 + Math.floor(fraction(chance, DRAW.third) ** 3 * 300)}`,
+    `,"duration_seconds":${1 + Math.floor(cube(fraction(chance, DRAW.third)) * 300)}`,
   item_click: (world, chance) => {
     const item = popularItem(world, fraction(chance, DRAW.item));
     return `"item_id":"${item.id}","category":"${item.category}","position":${1 + pick(chance, DRAW.first, 40)}`;
@@ -75,7 +75,7 @@ const OWN_FIELDS: Record<EventType, (world: World, chance: number, currency: str
     return `"item_id":"${item.id}","quantity":${quantity},"category":"${item.category}","price":${item.priceCents / 100}`;
   },
   search: (world, chance) => {
-    const results = Math.floor(fraction(chance, DRAW.second) ** 2 * 250);
+    const results = Math.floor(square(fraction(chance, DRAW.second)) * 250);
     const clicks = results > 0 && fraction(chance, DRAW.third) < 0.6;
     const clicked = clicks ? 1 + pick(chance, DRAW.lines, Math.min(results, 20)) : null;
     const query = oneOf(world.searches, chance, DRAW.first);

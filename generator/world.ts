@@ -3,7 +3,7 @@ import { faker } from '@faker-js/faker/locale/en';
 
 import { must } from '../pipeline/ensure.ts';
 import { hex32 } from './event-id.ts';
-import { draw, fraction, hashUnder, pick } from './seeded-chance.ts';
+import { cube, draw, fraction, hashUnder, pick, square } from './seeded-chance.ts';
 
 export type Item = {
   readonly id: string;
@@ -96,12 +96,12 @@ export function sessionAt(world: World, userNumber: number, atMs: number): strin
 
 /** Who acts in a message: few users do much and many do little (Zipf with exponent 1/2). */
 export function activeUser(world: World, uniform: number): number {
-  return Math.floor(world.users * uniform * uniform);
+  return Math.floor(world.users * square(uniform));
 }
 
 /** Which item a message is about: popular ones more often. */
 export function popularItem(world: World, uniform: number): Item {
-  return must(world.items[Math.floor(world.items.length * uniform * uniform)], 'an item per fraction');
+  return must(world.items[Math.floor(world.items.length * square(uniform))], 'an item per fraction');
 }
 
 /** Users, items and messages hash under keys of their own, so that none of them echoes another. */
@@ -109,7 +109,7 @@ const userHash = (world: World, number: number): number => hashUnder(world.key ^
 
 function createItem(worldKey: number, number: number): Item {
   const chance = hashUnder(worldKey ^ 0x6974656d, number);
-  const cents = 199 + Math.floor(fraction(chance, 0) ** 3 * 49_800);
+  const cents = 199 + Math.floor(cube(fraction(chance, 0)) * 49_800);
   return {
     id: `item_${String(number).padStart(4, '0')}`,
     name: faker.commerce.productName(),

@@ -1,0 +1,84 @@
+// A patient writer: sends a batch until Kafka has acknowledged it, through outages of any length.
+import { setTimeout as wait } from 'node:timers/promises';
+
+import type { EventWriter } from '../kafka/event-writer.ts';
+import { messageOf } from '../pipeline/ensure.ts';
+import type { ProducedMessage } from './produced-message.ts';
+
+const RETRY_AFTER_MS = 1_000;
+
+export type PatientWriter = {
+  /** True once every message is acknowledged, in order; false when it gave up first: some may have arrived, some not. */
+  readonly write: (messages: ProducedMessage[]) => Promise<boolean>;
+  /** Why the batch in hand has not been acknowledged yet, one sentence; null when nothing is wrong. */
+  readonly trouble: () => string | null;
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Opens a writer when the first batch comes, and another after each failure. `giveUp` ends the trying: a batch that was
+ * sent again is the same bytes, so the event ids remove the double.
+ */
+export function createPatientWriter(open: () => Promise<EventWriter>, giveUp: AbortSignal): PatientWriter {
+  let opening: Promise<EventWriter> | null = null;
+  let current: EventWriter | null = null;
+  let trouble: string | null = null;
+
+  const drop = async (): Promise<void> => {
+    const dropped = opening;
+    opening = null;
+    current = null;
+    // A writer that has failed may fail to close as well; there is nothing in it to save.
+    await dropped?.then((writer) => writer.close()).catch(() => {});
+  };
+
+  const attempt = async (messages: ProducedMessage[]): Promise<void> => {
+    opening ??= open();
+    current = await opening;
+    await current.write(messages);
+  };
+
+  return {
+    async write(messages) {
+      while (!giveUp.aborted) {
+        try {
+          await unlessAborted(attempt(messages), giveUp);
+          trouble = null;
+          return true;
+        } catch (error) {
+          if (giveUp.aborted) break;
+          trouble = messageOf(error);
+          await drop();
+          await wait(RETRY_AFTER_MS, undefined, { signal: giveUp }).catch(() => {});
+        }
+      }
+      trouble ??=
+        current?.waitingFor() ??
+        'Kafka did not acknowledge the batch in time; see that its brokers run and that the topic exists.';
+      return false;
+    },
+    trouble: () => current?.waitingFor() ?? trouble,
+    async close() {
+      // After giving up, closing could hang on the same broker: it goes on by itself.
+      if (giveUp.aborted) void drop();
+      else await drop();
+    },
+  };
+}
+
+/** The work's outcome, or a rejection as soon as the signal aborts; the work itself is then left to end unobserved. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stopListening = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const onAbort = (): void => reject(new Error('Gave up waiting.'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    stopListening = () => signal.removeEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    stopListening();
+    work.catch(() => {});
+  }
+}
