@@ -29,6 +29,15 @@ export function findJava(): string {
   return java;
 }
 
+/** The path of Maven. Throws StackError with what to install. */
+export function findMaven(): string {
+  const maven = findTool('mvn');
+  if (maven !== null) return maven;
+  throw new StackError(
+    'Kafka is fetched by Maven and there is no mvn on PATH: install Maven, or set WEIR_KAFKA_BROKERS to a running Kafka.',
+  );
+}
+
 /** Where the jars of this checkout's pom.xml lie once they are there. */
 export function kafkaJarsFolder(): string {
   return join(cacheFolder(), `kafka-${KAFKA_VERSION}-${fingerprint([POM])}`);
@@ -38,12 +47,7 @@ export function kafkaJarsFolder(): string {
 export async function ensureKafkaJars(report: (line: string) => void, signal?: AbortSignal): Promise<string> {
   const what = `Maven downloads Kafka ${KAFKA_VERSION} (once)`;
   return buildOnce({ folder: kafkaJarsFolder(), what, report, signal }, async (unfinished) => {
-    const maven = findTool('mvn');
-    if (maven === null) {
-      throw new StackError(
-        'Kafka is fetched by Maven and there is no mvn on PATH: install Maven, or set WEIR_KAFKA_BROKERS to a running Kafka.',
-      );
-    }
+    const maven = findMaven();
     report(what);
     // Maven writes beside the pom it reads: a copy keeps the checkout clean and lets another user own it.
     const project = `${unfinished}.pom`;

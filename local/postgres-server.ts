@@ -24,6 +24,7 @@ import { canUse, postgresUser } from './postgres-user.ts';
 import type { PostgresUser } from './postgres-user.ts';
 import { runTool } from './run-tool.ts';
 import type { ServerLaunch } from './server-process.ts';
+import { StackError } from './stack-error.ts';
 
 const ROLE = 'weir';
 const DATABASE = 'weir';
@@ -60,20 +61,32 @@ export function postgresUrl(home: HomeFolder, port: number): string {
   return `postgres://${ROLE}:${readFileSync(home.passwordFile, 'utf8').trim()}@127.0.0.1:${port}/${DATABASE}`;
 }
 
-/** Where this home's PostgreSQL stores: in the home, or elsewhere (said aloud) where its user cannot go there. Throws StackError. */
-export function choosePostgresFolder(home: HomeFolder, report: (line: string) => void): string {
+/**
+ * Where this home's PostgreSQL stores, when that is not inside the home: `elsewhere` when an earlier start chose that, a
+ * folder of its own (said aloud) where its user cannot enter the home, else null. Throws StackError.
+ */
+export function choosePostgresFolder(
+  home: HomeFolder,
+  { elsewhere, report }: { elsewhere: string | null; report: (line: string) => void },
+): string | null {
   const user = postgresUser(report);
+  if (elsewhere !== null && existsSync(elsewhere)) return elsewhere;
   const inside = dataFolder(home, 'postgres');
-  if (ownFolder(inside, user)) return inside;
-  const elsewhere = join(
-    SHARED_FOLDER,
-    `postgres-data-${createHash('sha256').update(home.path).digest('hex').slice(0, 8)}`,
-  );
-  mkdirSync(SHARED_FOLDER, { recursive: true, mode: 0o755 });
-  report(`PostgreSQL: its user cannot enter ${home.path}, so its data is kept in ${elsewhere}`);
-  rmSync(inside, { recursive: true, force: true });
-  ownFolder(elsewhere, user);
-  return elsewhere;
+  if (ownFolder(inside, user)) return null;
+  if (existsSync(join(inside, 'data'))) {
+    throw new StackError(
+      `PostgreSQL's user cannot enter ${inside}, where its data lies: let it pass through the folders above ("chmod a+x"), or move the data away to begin anew.`,
+    );
+  }
+  const name = createHash('sha256').update(home.path).digest('hex').slice(0, 8);
+  const outside = join(SHARED_FOLDER, `postgres-data-${name}`);
+  report(`PostgreSQL: its user cannot enter ${home.path}, so its data is kept in ${outside}`);
+  if (!ownFolder(outside, user)) {
+    throw new StackError(
+      `PostgreSQL's user can enter neither ${inside} nor ${outside}: set WEIR_HOME to a folder that it can enter.`,
+    );
+  }
+  return outside;
 }
 
 function ownFolder(folder: string, user: PostgresUser): boolean {

@@ -39,6 +39,8 @@ const RecordShape = Type.Object({
   ...IdentityShape.properties,
   stopSignal: Type.Union([Type.Literal('SIGTERM'), Type.Literal('SIGINT')]),
   stopGraceMs: Type.Integer(),
+  // A copied home brings the file along, but not the process.
+  home: Type.String(),
 });
 type ProcessRecord = Static<typeof RecordShape>;
 
@@ -58,12 +60,15 @@ export async function startServer(home: HomeFolder, launch: ServerLaunch, signal
   });
   const title = SERVER_TITLES[launch.name];
   const deadline = Date.now() + launch.startDeadlineMs;
-  while (!(await launch.isHealthy())) {
+  for (;;) {
+    const healthy = await launch.isHealthy();
     signal?.throwIfAborted();
     if (spawnError !== null) throw new StackError(`${title} could not be run: ${(spawnError as Error).message}.`);
     if (runningServer(home, launch.name) === null) {
       throw new StackError(`${title} ended while it was starting; ${lastWords(logFile(home, launch.name))}`);
     }
+    // Only now: on a port that was lost to a stranger, the stranger answers while ours is about to end.
+    if (healthy) return;
     if (Date.now() > deadline) {
       const seconds = launch.startDeadlineMs / 1000;
       throw new StackError(`${title} did not answer within ${seconds} s; ${lastWords(logFile(home, launch.name))}`);
@@ -107,7 +112,12 @@ function spawnServer(home: HomeFolder, launch: ServerLaunch): ChildProcess {
     child.unref();
     const identity = child.pid === undefined ? null : identify(child.pid);
     if (identity !== null) {
-      const record: ProcessRecord = { ...identity, stopSignal: launch.stopSignal, stopGraceMs: launch.stopGraceMs };
+      const record: ProcessRecord = {
+        ...identity,
+        stopSignal: launch.stopSignal,
+        stopGraceMs: launch.stopGraceMs,
+        home: home.path,
+      };
       writeJsonFile(processFile(home, launch.name), record);
     }
     return child;
@@ -117,7 +127,8 @@ function spawnServer(home: HomeFolder, launch: ServerLaunch): ChildProcess {
 }
 
 function readRecord(home: HomeFolder, name: ServerName): ProcessRecord | null {
-  return readJsonFile(processFile(home, name), RecordShape);
+  const record = readJsonFile(processFile(home, name), RecordShape);
+  return record?.home === home.path ? record : null;
 }
 
 async function ended(identity: ProcessIdentity, withinMs: number): Promise<boolean> {

@@ -25,7 +25,8 @@ const Shape = Type.Object({
   }),
   // Which servers were started here; the others are somebody else's and only looked at.
   own: Type.Object({ kafka: Type.Boolean(), postgres: Type.Boolean(), temporal: Type.Boolean() }),
-  // Where the local PostgreSQL stores: fixed at its first start, so that a change of permissions never hides the data.
+  // Where the local PostgreSQL stores when that is not inside the home: fixed at its first start, so that a change of
+  // permissions never hides the data. Null inside the home, which may be moved or copied with all that is in it.
   postgresFolder: Type.Union([Type.String(), Type.Null()]),
 });
 

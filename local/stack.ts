@@ -1,14 +1,15 @@
 // The local stack: real Kafka, PostgreSQL and Temporal on this machine, each started here unless an address replaces it.
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 
 import { messageOf } from '../pipeline/ensure.ts';
 import { choosePorts } from './choose-ports.ts';
-import type { PortName, StackPorts } from './choose-ports.ts';
+import type { PortName } from './choose-ports.ts';
 import { withFileLock } from './file-lock.ts';
 import { SERVER_NAMES, SERVER_TITLES, dataFolder, homeFolder, makeHome } from './home-folder.ts';
 import type { HomeFolder, ServerName } from './home-folder.ts';
 import { checkKafka, isKafkaReady } from './kafka-health.ts';
 import { kafkaLaunch } from './kafka-server.ts';
+import { missingTools } from './missing-tools.ts';
 import { checkPostgres, isPostgresReady } from './postgres-health.ts';
 import { choosePostgresFolder, postgresLaunch, postgresUrl } from './postgres-server.ts';
 import { runningServer, startServer, stopServer } from './server-process.ts';
@@ -16,7 +17,7 @@ import { StackError } from './stack-error.ts';
 import { readStackFile, writeStackFile } from './stack-file.ts';
 import type { StackAddresses, StackFile } from './stack-file.ts';
 import { checkTemporal, isTemporalReady } from './temporal-health.ts';
-import { LOCAL_NAMESPACE, temporalLaunch } from './temporal-server.ts';
+import { USUAL_NAMESPACE, temporalLaunch } from './temporal-server.ts';
 
 export type { StackAddresses } from './stack-file.ts';
 
@@ -52,6 +53,7 @@ export async function startStack(request: StackRequest): Promise<StackAddresses>
   makeHome(home);
   const onWait = (holder: number): void => report(`Process ${holder} is starting this stack already, waiting for it`);
   return withFileLock({ path: home.startLock, onWait, signal: request.signal }, async () => {
+    checkTools(request);
     await checkReplaced(request);
     return startOwn({ home, request, report });
   });
@@ -67,61 +69,93 @@ export async function stopStack(request: { readonly home: string }): Promise<Ser
 /** The addresses the last start wrote (the servers may be stopped by now), or null before the first. */
 export function stackAddresses(home: string): StackAddresses | null {
   const stack = readStackFile(homeFolder(home));
-  return stack && { kafka: stack.kafka, postgres: stack.postgres, temporal: stack.temporal };
+  return stack && addressesIn(stack);
 }
 
-/** What runs and answers now; null before the first start. */
-export async function stackStatus(request: {
-  readonly home: string;
-  readonly temporalNamespace?: string;
-}): Promise<StackStatus | null> {
+/** What runs and answers now; null where neither a replacing address nor an earlier start says where to look. */
+export async function stackStatus(
+  request: Omit<StackRequest, 'report' | 'signal' | 'ports'>,
+): Promise<StackStatus | null> {
   const home = homeFolder(request.home);
   const stack = readStackFile(home);
-  if (stack === null) return null;
-  const namespace = stack.own.temporal ? LOCAL_NAMESPACE : (request.temporalNamespace ?? LOCAL_NAMESPACE);
+  const brokers = request.kafkaBrokers ?? stack?.kafka.brokers;
+  const url = request.postgresUrl ?? stack?.postgres.url;
+  const address = request.temporalAddress ?? stack?.temporal.address;
+  if (!brokers || !url || !address) return null;
+  const own = {
+    kafka: stack?.own.kafka === true && !request.kafkaBrokers,
+    postgres: stack?.own.postgres === true && !request.postgresUrl,
+    temporal: stack?.own.temporal === true && !request.temporalAddress,
+  };
   const [kafka, postgres, temporal] = await Promise.all([
-    isKafkaReady(stack.kafka.brokers),
-    isPostgresReady(stack.postgres.url),
-    isTemporalReady(stack.temporal.address, namespace),
+    isKafkaReady(brokers),
+    isPostgresReady(url),
+    isTemporalReady(address, request.temporalNamespace ?? USUAL_NAMESPACE),
   ]);
   const answers = { kafka, postgres, temporal };
   const stateOf = (name: ServerName): { state: ServerState; pid: number | null } => {
+    if (!own[name]) return { state: answers[name] ? 'elsewhere' : 'unhealthy', pid: null };
     const pid = runningServer(home, name)?.pid ?? null;
-    if (!stack.own[name]) return { state: answers[name] ? 'elsewhere' : 'unhealthy', pid: null };
     if (pid === null) return { state: 'stopped', pid };
     return { state: answers[name] ? 'running' : 'unhealthy', pid };
   };
+  const ui = own.temporal ? (stack?.temporal.ui ?? null) : null;
   return {
-    addresses: { kafka: stack.kafka, postgres: stack.postgres, temporal: stack.temporal },
+    addresses: { kafka: { brokers: [...brokers] }, postgres: { url }, temporal: { address, ui } },
     servers: { kafka: stateOf('kafka'), postgres: stateOf('postgres'), temporal: stateOf('temporal') },
   };
 }
 
-/** Stops the stack and deletes what its servers stored; the next start begins empty. */
+/** Stops the stack and deletes what its servers stored; the next start begins empty. Answers what it deleted. */
 export async function resetStack(request: { readonly home: string }): Promise<string[]> {
   const home = homeFolder(request.home);
   const stack = readStackFile(home);
   await stopStack(request);
-  const gone = [...SERVER_NAMES.map((name) => dataFolder(home, name)), home.stackFile, home.passwordFile];
-  if (stack?.postgresFolder) gone.push(stack.postgresFolder);
+  const places = [...SERVER_NAMES.map((name) => dataFolder(home, name)), home.stackFile, home.passwordFile];
+  if (stack?.postgresFolder) places.push(stack.postgresFolder);
+  const gone = [...new Set(places)].filter((path) => existsSync(path));
   for (const path of gone) rmSync(path, { recursive: true, force: true });
-  return [...new Set(gone)];
+  return gone;
+}
+
+/** Before anything is downloaded or started: every missing tool at once. */
+function checkTools({ kafkaBrokers, postgresUrl: url, temporalAddress }: StackRequest): void {
+  const missing = missingTools({ kafka: !kafkaBrokers, postgres: !url, temporal: !temporalAddress });
+  if (missing.length > 0) throw new StackError(missing.join('\n'));
 }
 
 async function checkReplaced(request: StackRequest): Promise<void> {
   const { kafkaBrokers, postgresUrl: url, temporalAddress, temporalNamespace } = request;
   if (kafkaBrokers) await checkKafka(kafkaBrokers);
   if (url) await checkPostgres(url);
-  if (temporalAddress) await checkTemporal(temporalAddress, temporalNamespace ?? LOCAL_NAMESPACE);
+  if (temporalAddress) await checkTemporal(temporalAddress, temporalNamespace ?? USUAL_NAMESPACE);
 }
 
 async function startOwn(start: Start): Promise<StackAddresses> {
-  const { home, request, report } = start;
+  const { report } = start;
+  const stack = await layOut(start);
+  try {
+    await startAll(start, stack);
+    return addressesIn(stack);
+  } catch (error) {
+    if (!(error instanceof StackError)) throw error;
+    // Between choosing a port and listening on it somebody else can take it: then other ports, once.
+    const again = await layOut(start);
+    if (JSON.stringify(again.ports) === JSON.stringify(stack.ports)) throw error;
+    report('A port was taken meanwhile; trying others');
+    await startAll(start, again);
+    return addressesIn(again);
+  }
+}
+
+/** Chooses ports and places and writes them down before any server starts: whatever happens next, those that live are known. */
+async function layOut({ home, request, report }: Start): Promise<StackFile> {
   const own = { kafka: !request.kafkaBrokers, postgres: !request.postgresUrl, temporal: !request.temporalAddress };
   const before = readStackFile(home);
   const inUse = portsInUse(home);
   const ports = await choosePorts({ remembered: before?.ports ?? null, inUse, first: request.ports ?? 'usual' });
-  const postgresFolder = before?.postgresFolder ?? (own.postgres ? choosePostgresFolder(home, report) : null);
+  const elsewhere = before?.postgresFolder ?? null;
+  const postgresFolder = own.postgres ? choosePostgresFolder(home, { elsewhere, report }) : elsewhere;
   const stack: StackFile = {
     kafka: { brokers: [...(request.kafkaBrokers ?? [`127.0.0.1:${ports.kafka}`])] },
     postgres: { url: request.postgresUrl ?? postgresUrl(home, ports.postgres) },
@@ -133,20 +167,22 @@ async function startOwn(start: Start): Promise<StackAddresses> {
     ports,
     postgresFolder,
   };
-  // Before the servers start: whatever happens next, the ports of those that live are known.
   writeStackFile(home, stack);
-  await startAll(start, { stack, ports });
-  return { kafka: stack.kafka, postgres: stack.postgres, temporal: stack.temporal };
+  return stack;
 }
 
-async function startAll(start: Start, { stack, ports }: { stack: StackFile; ports: StackPorts }): Promise<void> {
+function addressesIn({ kafka, postgres, temporal }: StackFile): StackAddresses {
+  return { kafka, postgres, temporal };
+}
+
+async function startAll(start: Start, stack: StackFile): Promise<void> {
   const { home, report } = start;
   const { signal } = start.request;
-  const request = { home, ports, report, signal };
+  const request = { home, ports: stack.ports, report, signal };
   const launches = {
     kafka: () => kafkaLaunch(request),
     postgres: () => postgresLaunch({ ...request, folder: stack.postgresFolder ?? dataFolder(home, 'postgres') }),
-    temporal: () => temporalLaunch(request),
+    temporal: () => temporalLaunch({ ...request, namespace: start.request.temporalNamespace ?? USUAL_NAMESPACE }),
   };
   const mine = SERVER_NAMES.filter((name) => stack.own[name]);
   const startedHere = mine.filter((name) => runningServer(home, name) === null);

@@ -14,10 +14,17 @@ type GrpcAnswer = { readonly status: number; readonly message: string; readonly 
 
 /** Whether the server answers and the namespace exists. */
 export async function isTemporalReady(address: string, namespace: string): Promise<boolean> {
+  return (await temporalState(address, namespace)) === 'ready';
+}
+
+/** What a server says about a namespace; `silent` when it does not answer or cannot tell yet. */
+export async function temporalState(address: string, namespace: string): Promise<'ready' | 'no-namespace' | 'silent'> {
   try {
-    return (await call(address, 'DescribeNamespace', stringField(1, namespace))).status === 0;
+    const { status } = await call(address, 'DescribeNamespace', stringField(1, namespace));
+    if (status === 0) return 'ready';
+    return status === NOT_FOUND ? 'no-namespace' : 'silent';
   } catch {
-    return false;
+    return 'silent';
   }
 }
 

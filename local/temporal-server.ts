@@ -1,18 +1,20 @@
 // One real Temporal server with its Web UI, on 127.0.0.1, its state in one SQLite file.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { dataFolder } from './home-folder.ts';
 import type { LaunchRequest } from './kafka-server.ts';
 import type { ServerLaunch } from './server-process.ts';
-import { isTemporalReady } from './temporal-health.ts';
+import { temporalState } from './temporal-health.ts';
 import { ensureTemporal } from './temporal-program.ts';
 
-export const LOCAL_NAMESPACE = 'default';
+/** What the workflows' namespace is called unless somebody names another. */
+export const USUAL_NAMESPACE = 'default';
 
 /** Everything needed to start the server; builds the program the first time. Throws StackError. */
-export async function temporalLaunch(request: LaunchRequest): Promise<ServerLaunch> {
-  const { home, ports, report, signal } = request;
+export async function temporalLaunch(request: LaunchRequest & { readonly namespace: string }): Promise<ServerLaunch> {
+  const { home, ports, report, signal, namespace } = request;
   const command = await ensureTemporal(report, signal);
   const folder = dataFolder(home, 'temporal');
   mkdirSync(folder, { recursive: true });
@@ -29,7 +31,7 @@ export async function temporalLaunch(request: LaunchRequest): Promise<ServerLaun
       'start-dev',
       // Relative to its folder: the server writes the path into a URL, where a "?" or "%" of a folder's name would end it.
       '--db-filename=temporal.db',
-      `--namespace=${LOCAL_NAMESPACE}`,
+      `--namespace=${USUAL_NAMESPACE}`,
       // Without these every step of a workflow waits for two flushes; a killed server still loses nothing.
       '--sqlite-pragma=journal_mode=wal',
       '--sqlite-pragma=synchronous=normal',
@@ -43,7 +45,12 @@ export async function temporalLaunch(request: LaunchRequest): Promise<ServerLaun
     stopGraceMs: 20_000,
     startDeadlineMs: 90_000,
     isHealthy: async () => {
-      if (!(await isTemporalReady(address, LOCAL_NAMESPACE))) return false;
+      const state = await temporalState(address, namespace);
+      // Made here and not at the start, because the server may be running since before somebody wanted this namespace.
+      if (state === 'no-namespace') {
+        spawnSync(command, ['operator', 'namespace', 'create', '--namespace', namespace, '--address', address]);
+      }
+      if (state !== 'ready') return false;
       writeFileSync(completed, '');
       return true;
     },
