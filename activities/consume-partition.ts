@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import type pg from 'pg';
 
 import { openPartitionReader } from '../kafka/partition-reader.ts';
+import type { PartitionReader } from '../kafka/partition-reader.ts';
 import type { IngestMetrics } from '../observability/metrics.ts';
 import type { Checkpoint, Counts } from '../pipeline/checkpoint.ts';
 import { must } from '../pipeline/ensure.ts';
@@ -39,6 +40,8 @@ export type ConsumeHeartbeat = Omit<ChainProgress, 'nextOffset' | 'endOffset'> &
   readonly nextOffset: string;
   readonly endOffset: string;
   readonly lag: number;
+  /** Why nothing comes from Kafka at present; null while all is well. */
+  readonly waitingFor: string | null;
 };
 
 const HEARTBEAT_EVERY_MS = 1_000;
@@ -81,6 +84,7 @@ class Lease {
   readonly #signal: AbortSignal;
   readonly #endMs: number;
   #progress: ChainProgress | null = null;
+  #reader: PartitionReader | null = null;
   #earlierCounts = NO_COUNTS;
   #turnMs = Date.now();
 
@@ -99,8 +103,11 @@ class Lease {
       try {
         await this.#ingestFrom(checkpoint);
       } catch (error) {
-        if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw error;
-        this.#deps.metrics.batchRetried({ topic: spec.topic, partition, cause: 'outcome_unknown' });
+        const drained = this.#signal.aborted && error === this.#signal.reason;
+        if (!drained) {
+          if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw error;
+          this.#deps.metrics.batchRetried({ topic: spec.topic, partition, cause: 'outcome_unknown' });
+        }
       }
       this.#earlierCounts = this.#counts();
       this.#progress = null;
@@ -114,12 +121,14 @@ class Lease {
     };
   }
 
-  /** Null while no turn was made for too long: a lease that is stuck must not look alive. */
-  heartbeat(): ConsumeHeartbeat | Record<string, never> | null {
-    if (Date.now() - this.#turnMs > STUCK_AFTER_MS) return null;
-    if (!this.#progress) return {};
+  /** Null while no turn was made for too long and Kafka is not the reason: a lease that is stuck must not look alive. */
+  heartbeat(): ConsumeHeartbeat | Pick<ConsumeHeartbeat, 'waitingFor'> | null {
+    const waitingFor = this.#reader?.waitingFor() ?? null;
+    if (waitingFor === null && Date.now() - this.#turnMs > STUCK_AFTER_MS) return null;
+    if (!this.#progress) return { waitingFor };
     const { nextOffset, endOffset, lagMs } = this.#progress;
     return {
+      waitingFor,
       nextOffset: formatOffset(nextOffset),
       endOffset: formatOffset(endOffset),
       lag: endOffset - nextOffset,
@@ -136,7 +145,7 @@ class Lease {
 
   /** One chain of commits, from the checkpoint to the end of the lease or the first failure. Opens and closes its parts. */
   async #ingestFrom(checkpoint: Checkpoint): Promise<void> {
-    const { pool: _, postgresUrl, kafkaBrokers, metrics } = this.#deps;
+    const { postgresUrl, kafkaBrokers, metrics } = this.#deps;
     const { spec, partition } = this.#input;
     const client = new Client(clientConfig({ url: postgresUrl, applicationName: `weir partition ${partition}` }));
     // A broken connection also fails the statement under way; without a listener it would end the process.
@@ -150,6 +159,7 @@ class Lease {
         fromOffset: checkpoint.nextOffset,
         signal: this.#signal,
       });
+      this.#reader = reader;
       try {
         const chain = new CommitChain({ spec, checkpoint, reader, client, metrics });
         await this.#withinDrainTime(
@@ -160,6 +170,7 @@ class Lease {
         );
         this.#progress = chain.progress();
       } finally {
+        this.#reader = null;
         await reader.close();
       }
     } finally {

@@ -18,7 +18,7 @@ export function encodeDeadLetters(rejected: readonly RejectedMessage[], partitio
     buffer.row(DEAD_LETTER_FIELDS, bytes + 3 * (headers.length + (field?.length ?? 0) + detail.length) + 200);
     buffer.int4(partition);
     buffer.int8(message.offset);
-    buffer.timestamptz(message.timestampMs, 0);
+    buffer.clampedTimestamptz(message.timestampMs);
     buffer.bytea(message.key);
     buffer.bytea(message.value);
     buffer.text(headers);

@@ -56,7 +56,7 @@ function encodeEvent({ event, message }: RecordedEvent, partition: number, buffe
   buffer.jsonb(extra);
   buffer.int4(partition);
   buffer.int8(message.offset);
-  buffer.timestamptz(message.timestampMs, 0);
+  buffer.clampedTimestamptz(message.timestampMs);
 }
 
 export type LateRules = { readonly closedThroughMs: number; readonly amendHorizonMs: number };

@@ -102,18 +102,18 @@ test('every column of every event type comes back from PostgreSQL as it was sent
     },
     { ...common, event_type: 'cart_add', item_id: 'i1', quantity: 3, category: 'toys', price: 0.05 },
     { ...common, event_type: 'search', search_query: '', results_count: 0, clicked_position: null },
-  ].map((event, index) => ({ ...event, event_id: randomUUID(), index }));
+  ].map((event: Record<string, unknown>, index) => ({ ...event, event_id: randomUUID(), index }));
   await commit(committer, batchOf(sent.map((event, offset) => messageOf(offset, event))));
 
   const rows = await rowsOf('events');
   expect(rows).toHaveLength(6);
   const byId = new Map(rows.map((row) => [row['event_id'], row]));
-  for (const event of sent) {
+  for (const [index, event] of sent.entries()) {
     const row = byId.get(event.event_id);
     for (const [field, value] of Object.entries(event)) {
       if (field === 'timestamp' || field === 'more' || field === 'index' || value === undefined) continue;
       const shown = field === 'total_amount' || field === 'price' ? Number(row?.[field]) : row?.[field];
-      expect(shown, `${event.event_type}.${field}`).toEqual(value);
+      expect(shown, `${index}: ${field}`).toEqual(value);
     }
   }
   expect(byId.get(sent[1]?.event_id)?.['extra']).toEqual({ more: [1.1, 'x'], index: 1 });
@@ -299,6 +299,16 @@ test('events of any day find a partition, and hostile dates share one', async ()
   );
   const tables = rows.map(({ tableoid }) => tableoid.replace(`${database.schema}.`, ''));
   expect(tables).toEqual(['events_20261031', 'events_20261101', 'events_before']);
+});
+
+test('a Kafka timestamp that no calendar holds stops neither an event nor a dead letter', async () => {
+  const { committer } = await lease();
+  const hostile = [Number.MAX_SAFE_INTEGER, -1, -9e18, 9.2e18].flatMap((timestampMs, index) => [
+    messageOf(2 * index, pageView({ timestamp: '2026-11-01T10:00:00Z' }), { timestampMs: Math.max(timestampMs, -1) }),
+    messageOf(2 * index + 1, 'not json', { timestampMs }),
+  ]);
+  const { counts } = await commit(committer, batchOf(hostile));
+  expect(counts).toMatchObject({ recorded: 4, rejected: 4 });
 });
 
 test('a session whose connection dies in the middle of a batch leaves nothing behind', async () => {
