@@ -8,6 +8,9 @@ import { quoteSchema } from './schema-name.ts';
 
 type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
 
+/** The schema belongs to another topic: nothing of this one may be written there. */
+export class ForeignSchemaError extends Error {}
+
 type CheckpointRow = {
   topic: string;
   partition: number;
@@ -65,7 +68,7 @@ export async function readCheckpoint(db: Queryable, where: Where, partition: num
 }
 
 /**
- * Makes the checkpoint of a partition at `firstOffset` unless it exists. Throws when the schema already holds another
+ * Makes the checkpoint of a partition at `firstOffset` unless it exists. Throws ForeignSchemaError when the schema already holds another
  * topic: its events do not say which topic they came from.
  */
 export async function ensureCheckpoint(
@@ -79,7 +82,7 @@ export async function ensureCheckpoint(
     [topic],
   );
   if (rows[0]) {
-    throw new Error(
+    throw new ForeignSchemaError(
       `Schema ${schema} already holds the events of topic ${rows[0].topic}: give topic ${topic} a schema of its own (WEIR_SCHEMA).`,
     );
   }

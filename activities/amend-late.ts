@@ -1,0 +1,33 @@
+// Takes the late events that wait into the windows they belong to: a new revision wherever a row differs.
+import { CancelledFailure } from '@temporalio/common';
+import type pg from 'pg';
+
+import type { CloseMetrics } from '../observability/metrics.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { amendWindows } from '../postgres/amend-windows.ts';
+import type { Amended } from '../postgres/amend-windows.ts';
+import { beating } from './beating.ts';
+import { toFailure } from './failures.ts';
+
+export type AmendDeps = { readonly pool: pg.Pool; readonly metrics: CloseMetrics };
+
+/** The activity `amendLate`. Doing it again changes nothing. */
+export const createAmendLate =
+  ({ pool, metrics }: AmendDeps) =>
+  async ({ spec }: { readonly spec: PipelineSpec }): Promise<Amended> => {
+    try {
+      const start: Amended = { panes: 0, windows: 0, rows: 0 };
+      let counted = 0;
+      return await beating(start, async (getOn) => {
+        const onPanes = (amended: Amended): void => {
+          metrics.windowsAmended({ topic: spec.topic, windows: amended.windows - counted });
+          counted = amended.windows;
+          getOn(amended);
+        };
+        return await amendWindows(pool, spec, { onPanes });
+      });
+    } catch (error) {
+      if (error instanceof CancelledFailure) throw error;
+      throw toFailure(error);
+    }
+  };

@@ -1,0 +1,166 @@
+// Watches event time: works out the low watermark again and again until there is something to close or to amend.
+import type pg from 'pg';
+
+import { openTopicObserver } from '../kafka/topics.ts';
+import type { TopicObserver } from '../kafka/topics.ts';
+import type { CloseMetrics } from '../observability/metrics.ts';
+import { parseOffset } from '../pipeline/offset.ts';
+import { paneStart } from '../pipeline/pane.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { lowWatermark } from '../pipeline/watermark.ts';
+import type { LowWatermark, PartitionProgress } from '../pipeline/watermark.ts';
+import { readCheckpoints } from '../postgres/checkpoints.ts';
+import { closeNextPanes } from '../postgres/close-windows.ts';
+import { moveClosedThrough, raiseLowWatermark, readClock } from '../postgres/closed-through.ts';
+import type { Clock } from '../postgres/closed-through.ts';
+import { lateEventsWaiting } from '../postgres/late-events.ts';
+import { lastWindowEnd, nextClosable } from '../postgres/windows.ts';
+import { toFailure } from './failures.ts';
+import { keepLooking } from './lease.ts';
+import type { LeaseEnd } from './lease.ts';
+
+export type AwaitWatermarkDeps = {
+  readonly pool: pg.Pool;
+  readonly kafkaBrokers: readonly string[];
+  readonly metrics: CloseMetrics;
+};
+
+export type AwaitWatermarkInput = {
+  readonly spec: PipelineSpec;
+  readonly leaseMs: number;
+  readonly everyMs: number;
+  /** Late events are no news before this time has passed: they are collected. */
+  readonly amendAfterMs: number;
+  /** Offset (decimal string) by partition where a bounded stream ends; null: it has no end. */
+  readonly endOffsets: Readonly<Record<string, string>> | null;
+};
+
+/** Where event time stands. Epoch ms; null before the first event. */
+export type EventTime = {
+  readonly lowWatermarkMs: number | null;
+  readonly closedThroughMs: number | null;
+  readonly writtenThroughMs: number | null;
+  readonly heldBackBy: number | null;
+};
+
+/** What happened. `closeThroughMs`: boundary to close up to; null when the news is something else. */
+export type WatermarkNews = {
+  readonly reason: 'closable' | 'amendable' | 'stream-ended' | LeaseEnd;
+  readonly closeThroughMs: number | null;
+  readonly lateWaiting: number;
+  readonly eventTime: EventTime | null;
+};
+
+type News = WatermarkNews & { readonly eventTime: EventTime };
+
+/** The activity `awaitWatermark`. */
+export const createAwaitWatermark =
+  (deps: AwaitWatermarkDeps) =>
+  async (input: AwaitWatermarkInput): Promise<WatermarkNews> => {
+    try {
+      const observer = await openTopicObserver({ brokers: [...deps.kafkaBrokers], topic: input.spec.topic });
+      try {
+        const watch = new Watch(deps, input, observer);
+        const news = await keepLooking(
+          input,
+          async () => await watch.look(),
+          () => watch.eventTime,
+        );
+        if (typeof news === 'object') return news;
+        return { reason: news, closeThroughMs: null, lateWaiting: 0, eventTime: watch.eventTime };
+      } finally {
+        await observer.close();
+      }
+    } catch (error) {
+      throw toFailure(error);
+    }
+  };
+
+class Watch {
+  eventTime: EventTime | null = null;
+  readonly #deps: AwaitWatermarkDeps;
+  readonly #input: AwaitWatermarkInput;
+  readonly #observer: TopicObserver;
+  readonly #startedMs = performance.now();
+
+  constructor(deps: AwaitWatermarkDeps, input: AwaitWatermarkInput, observer: TopicObserver) {
+    this.#deps = deps;
+    this.#input = input;
+    this.#observer = observer;
+  }
+
+  /** One look at the world, in the order that makes idleness safe: ends of the log, then checkpoints, then the clock. */
+  async look(): Promise<News | null> {
+    const { pool, metrics } = this.#deps;
+    const { spec } = this.#input;
+    const { partitions, clock } = await this.#progress();
+    const ended = await this.#streamEnd(partitions);
+    const low = lowWatermark({ ...spec, partitions, nowMs: clock.nowMs });
+    const lowMs = Math.max(low.ms ?? -Infinity, ended?.atMs ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
+    const lowWatermarkMs = Number.isFinite(lowMs) ? lowMs : null;
+    if (lowWatermarkMs !== null && lowWatermarkMs > (clock.lowWatermarkMs ?? -Infinity)) {
+      await raiseLowWatermark(pool, spec, lowWatermarkMs);
+    }
+    const lateWaiting = await lateEventsWaiting(pool, spec);
+    metrics.clock({ topic: spec.topic, lowWatermarkMs, closedThroughMs: clock.closedThroughMs, lateWaiting });
+    const eventTime = this.#remember(clock, low, lowWatermarkMs);
+    const closeThroughMs = await this.#closable(eventTime);
+    if (ended) return { reason: 'stream-ended', closeThroughMs, lateWaiting, eventTime };
+    if (closeThroughMs !== null) return { reason: 'closable', closeThroughMs, lateWaiting, eventTime };
+    if (lateWaiting === 0 || performance.now() - this.#startedMs < this.#input.amendAfterMs) return null;
+    return { reason: 'amendable', closeThroughMs: null, lateWaiting, eventTime };
+  }
+
+  async #progress(): Promise<{ partitions: PartitionProgress[]; clock: Clock }> {
+    const { pool } = this.#deps;
+    const { spec } = this.#input;
+    const ends = await this.#observer.offsets();
+    const checkpoints = new Map((await readCheckpoints(pool, spec)).map((row) => [row.partition, row] as const));
+    const clock = await readClock(pool, spec);
+    const partitions = ends.map(({ partition, logStartOffset, endOffset }) => {
+      const { nextOffset, watermarkMs, committedAtMs } = checkpoints.get(partition) ?? {
+        // A partition that is too new to have a checkpoint holds event time where it is until the pipeline has seen it.
+        nextOffset: logStartOffset,
+        watermarkMs: null,
+        committedAtMs: clock.nowMs,
+      };
+      return { partition, nextOffset, endOffset, watermarkMs, committedAtMs };
+    });
+    return { partitions, clock };
+  }
+
+  /** Set once every partition has reached the end that a bounded stream was given; `atMs` null when it held no event. */
+  async #streamEnd(partitions: readonly PartitionProgress[]): Promise<{ atMs: number | null } | null> {
+    const { endOffsets, spec } = this.#input;
+    if (endOffsets === null) return null;
+    const positions = new Map(partitions.map(({ partition, nextOffset }) => [String(partition), nextOffset] as const));
+    const reached = Object.entries(endOffsets).every(
+      ([partition, end]) => (positions.get(partition) ?? -1) >= parseOffset(end),
+    );
+    return reached ? { atMs: await lastWindowEnd(this.#deps.pool, spec) } : null;
+  }
+
+  /**
+   * The boundary to close up to, or null. What was closed but not written (a closer died) comes first. Time without events
+   * and open windows is passed over here and now: late events must be known as late, but no child is worth an empty minute.
+   */
+  async #closable({ lowWatermarkMs, closedThroughMs, writtenThroughMs }: EventTime): Promise<number | null> {
+    const { pool } = this.#deps;
+    const { spec } = this.#input;
+    const boundaryMs = lowWatermarkMs === null ? -Infinity : paneStart(lowWatermarkMs);
+    const closedMs = closedThroughMs ?? -Infinity;
+    const unwritten = closedMs > (writtenThroughMs ?? -Infinity);
+    if (boundaryMs <= closedMs && !unwritten) return null;
+    const throughMs = Math.max(boundaryMs, closedMs);
+    if (unwritten || (await nextClosable(pool, spec, throughMs)) !== null) return throughMs;
+    await moveClosedThrough(pool, spec, throughMs);
+    await closeNextPanes(pool, spec, { throughMs });
+    return null;
+  }
+
+  #remember({ closedThroughMs, writtenThroughMs }: Clock, low: LowWatermark, lowWatermarkMs: number | null): EventTime {
+    const heldBackBy = low.heldBackBy?.partition ?? null;
+    this.eventTime = { lowWatermarkMs, closedThroughMs, writtenThroughMs, heldBackBy };
+    return this.eventTime;
+  }
+}

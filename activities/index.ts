@@ -1,0 +1,37 @@
+// Every activity, by the task queue whose workers run it; dependencies go in here and nowhere else.
+import type pg from 'pg';
+
+import type { CloseMetrics, IngestMetrics } from '../observability/metrics.ts';
+import { createAmendLate } from './amend-late.ts';
+import { createAwaitWatermark } from './await-watermark.ts';
+import { createCloseRange } from './close-range.ts';
+import { createConsumePartition } from './consume-partition.ts';
+import { createListPartitions } from './list-partitions.ts';
+import { createMoveClosed } from './move-closed.ts';
+import { createProduceEvents } from './produce-events.ts';
+import { createPublishOffsets } from './publish-offsets.ts';
+
+/** What activities work with. `pool` is shared by all of them; partitions open connections of their own beside it. */
+export type ActivityDeps = {
+  readonly pool: pg.Pool;
+  readonly postgresUrl: string;
+  readonly kafkaBrokers: readonly string[];
+  readonly metrics: { readonly ingest: IngestMetrics; readonly close: CloseMetrics };
+};
+
+/** The activities of one worker process, one group per task queue of pipeline/ids.ts. */
+export function createActivities({ metrics, ...deps }: ActivityDeps) {
+  const closing = { ...deps, metrics: metrics.close };
+  return {
+    ingest: { consumePartition: createConsumePartition({ ...deps, metrics: metrics.ingest }) },
+    windows: {
+      listPartitions: createListPartitions(deps),
+      publishOffsets: createPublishOffsets(deps),
+      awaitWatermark: createAwaitWatermark(closing),
+      moveClosed: createMoveClosed(deps),
+      closeRange: createCloseRange(closing),
+      amendLate: createAmendLate(closing),
+    },
+    generator: { produceEvents: createProduceEvents(deps) },
+  };
+}

@@ -1,0 +1,60 @@
+// A worker's way to Temporal: waits for it as long as it takes, and says what it is waiting for.
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { NativeConnection } from '@temporalio/worker';
+
+import type { Log } from '../observability/log.ts';
+import { messageOf } from '../pipeline/ensure.ts';
+
+export type TemporalAddress = { readonly address: string; readonly namespace: string };
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+/** Waits for doubling times between tries, up to ten seconds; ends early, without an error, when `signal` aborts. */
+export class PatientTries {
+  #tries = 0;
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+
+  constructor(log: Log, signal: AbortSignal) {
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /** Says why the last try failed, and waits. */
+  async afterFailure(sentence: string): Promise<void> {
+    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, this.#tries));
+    this.#tries += 1;
+    this.#log.warn({ tries: this.#tries, waitMs }, `${sentence} Trying again in ${waitMs / 1000} s.`);
+    await wait(waitMs, undefined, { signal: this.#signal }).catch(() => {});
+  }
+
+  reset(): void {
+    this.#tries = 0;
+  }
+}
+
+/** A connection to a Temporal that answers and has the namespace; null when `signal` aborted before there was one. */
+export async function connectPatiently(
+  { address, namespace }: TemporalAddress,
+  { log, signal }: { log: Log; signal: AbortSignal },
+): Promise<NativeConnection | null> {
+  const tries = new PatientTries(log, signal);
+  while (!signal.aborted) {
+    let connection: NativeConnection | null = null;
+    try {
+      connection = await NativeConnection.connect({ address });
+      await connection.workflowService.describeNamespace({ namespace });
+      return connection;
+    } catch (error) {
+      await connection?.close().catch(() => {});
+      await tries.afterFailure(
+        connection === null
+          ? `Temporal at ${address} does not answer (${messageOf(error)}): start it with "weir up", or correct WEIR_TEMPORAL_ADDRESS.`
+          : `Temporal at ${address} does not serve namespace "${namespace}" (${messageOf(error)}): create it, or correct WEIR_TEMPORAL_NAMESPACE.`,
+      );
+    }
+  }
+  return null;
+}

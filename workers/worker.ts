@@ -1,0 +1,154 @@
+// A worker: one process that runs workflows and activities of all pipelines whose tasks it polls. It holds no state.
+//
+// States: connecting (waits for Temporal, says why), running (three Temporal workers poll), draining (asked to stop: activities
+// commit what they have in hand, at most 20 s), ended. A worker that Temporal throws out goes back to connecting.
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type {
+  NativeConnection,
+  WorkerOptions as TemporalWorkerOptions,
+  WorkflowBundleOption,
+} from '@temporalio/worker';
+
+import { createActivities } from '../activities/index.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { messageOf } from '../pipeline/ensure.ts';
+import { TASK_QUEUES } from '../pipeline/ids.ts';
+import type { Settings } from '../pipeline/settings.ts';
+import { openPool } from '../postgres/pool.ts';
+import { PatientTries, connectPatiently } from './temporal-connection.ts';
+import { temporalLogger } from './temporal-log.ts';
+
+/** What a worker may do: the task queues of pipeline/ids.ts by name. */
+export type WorkerRole = keyof typeof TASK_QUEUES;
+export const WORKER_ROLES: readonly WorkerRole[] = ['ingest', 'windows', 'generator'];
+
+export type WorkerAddresses = {
+  readonly kafka: { readonly brokers: readonly string[] };
+  readonly postgres: { readonly url: string };
+  readonly temporal: { readonly address: string };
+};
+
+export type RunWorkerOptions = {
+  readonly addresses: WorkerAddresses;
+  readonly settings: Pick<Settings, 'partitions' | 'temporalNamespace'>;
+  /** All three when absent. */
+  readonly roles?: readonly WorkerRole[];
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Aborting it drains the worker. */
+  readonly signal: AbortSignal;
+  /** Told every time the worker begins to poll. */
+  readonly onRunning?: () => void;
+  /** Queues of its own, for tests; those of pipeline/ids.ts when absent. */
+  readonly taskQueues?: Readonly<Record<WorkerRole, string>>;
+  /** A bundle made before; bundled from the sources when absent. */
+  readonly workflowBundle?: WorkflowBundleOption;
+};
+
+/** Besides one slot per partition: other pipelines on the same queues, and partitions added later. */
+const SPARE_SLOTS = 64;
+const DRAIN_WITHIN = '20 seconds';
+/** Runs shorter than this count as one more failure in a row when they end by themselves. */
+const SETTLED_AFTER_MS = 60_000;
+
+/** Where the workflows are: as sources, or as what tsc made of them. */
+export function workflowsPath(): string {
+  return fileURLToPath(new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url));
+}
+
+/** Runs until `signal` aborts and everything has drained. Throws only what makes it useless for good: broken workflow code. */
+export async function runWorker(options: RunWorkerOptions): Promise<void> {
+  const { addresses, settings, log, signal } = options;
+  const workflowBundle = options.workflowBundle ?? (await bundleWorkflows(log));
+  const pool = openPool({ url: addresses.postgres.url, max: 12, applicationName: 'weir worker' });
+  const tries = new PatientTries(log, signal);
+  const temporal = { address: addresses.temporal.address, namespace: settings.temporalNamespace };
+  try {
+    while (!signal.aborted) {
+      const connection = await connectPatiently(temporal, { log, signal });
+      if (connection === null) return;
+      const startedMs = performance.now();
+      try {
+        const activities = createActivities({
+          pool,
+          postgresUrl: addresses.postgres.url,
+          kafkaBrokers: addresses.kafka.brokers,
+          metrics: options.metrics,
+        });
+        await runOnce({ ...options, workflowBundle }, connection, activities);
+      } catch (error) {
+        if (performance.now() - startedMs > SETTLED_AFTER_MS) tries.reset();
+        await tries.afterFailure(`The worker was stopped by Temporal at ${temporal.address} (${messageOf(error)}).`);
+      } finally {
+        await connection.close().catch(() => {});
+      }
+    }
+  } finally {
+    await pool.end();
+  }
+}
+
+async function bundleWorkflows(log: Log): Promise<WorkflowBundleOption> {
+  const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: temporalLogger(log) });
+  log.debug({ bytes: code.length }, 'Workflows are bundled');
+  return { code };
+}
+
+/** One life of the Temporal workers on one connection: until drained, or until one of them fails, which ends the others. */
+async function runOnce(
+  options: RunWorkerOptions & { readonly workflowBundle: WorkflowBundleOption },
+  connection: NativeConnection,
+  activities: ReturnType<typeof createActivities>,
+): Promise<void> {
+  const { signal, log } = options;
+  const roles = options.roles ?? WORKER_ROLES;
+  const queues = options.taskQueues ?? TASK_QUEUES;
+  const workers = await Promise.all(
+    roles.map(
+      async (role) =>
+        await Worker.create({
+          connection,
+          namespace: options.settings.temporalNamespace,
+          workflowBundle: options.workflowBundle,
+          taskQueue: queues[role],
+          activities: activities[role],
+          ...slots(role, options.settings.partitions),
+          // A lease never ends by itself in time: tell it at once, then wait for the commit in hand.
+          shutdownGraceTime: 0,
+          shutdownForceTime: DRAIN_WITHIN,
+          // Bounds how late an activity learns that it was cancelled or has lost its lease.
+          maxHeartbeatThrottleInterval: '1 second',
+        }),
+    ),
+  );
+  const drain = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map(async (worker) => {
+    try {
+      await worker.run();
+    } finally {
+      drain();
+    }
+  });
+  signal.addEventListener('abort', drain, { once: true });
+  if (signal.aborted) drain();
+  log.info({ queues: roles.map((role) => queues[role]) }, 'The worker polls');
+  options.onRunning?.();
+  try {
+    const outcomes = await Promise.allSettled(runs);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+  } finally {
+    signal.removeEventListener('abort', drain);
+  }
+}
+
+function slots(role: WorkerRole, partitions: number): Partial<TemporalWorkerOptions> {
+  // A lease holds its slot for minutes: with fewer slots than partitions some would wait for ever.
+  return role === 'ingest' ? { maxConcurrentActivityTaskExecutions: partitions + SPARE_SLOTS } : {};
+}

@@ -1,0 +1,44 @@
+// Consecutive failures of a lease: the sentence that people read, and how long to wait before the next try.
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
+
+import { messageOf } from '../pipeline/ensure.ts';
+import type { Failures } from './commands.ts';
+import type { RunOptions } from './run-options.ts';
+
+export const NO_FAILURES: Failures = { count: 0, sinceMs: null, message: null };
+
+/** The series with one more failure. A lease that had lasted a minute begins a new series: something worked in between. */
+export function addFailure(series: Failures, failure: unknown, { lastedMs }: { lastedMs: number }): Failures {
+  const before = lastedMs >= 60_000 ? NO_FAILURES : series;
+  return { count: before.count + 1, sinceMs: before.sinceMs ?? Date.now(), message: failureSentence(failure) };
+}
+
+/** Wait before the next try: doubles from the first wait to the longest. */
+export function backoffMs(
+  { count }: Failures,
+  options: Pick<RunOptions, 'backoffFirstMs' | 'backoffLongestMs'>,
+): number {
+  return Math.min(options.backoffLongestMs, options.backoffFirstMs * 2 ** Math.min(20, Math.max(0, count - 1)));
+}
+
+/** One sentence for people: what an activity or child failed with, without the wrappers around it. */
+export function failureSentence(failure: unknown): string {
+  if (failure instanceof ActivityFailure || failure instanceof ChildWorkflowFailure) {
+    return failureSentence(failure.cause ?? failure.message);
+  }
+  if (failure instanceof TimeoutFailure) return timeoutSentence(failure);
+  return messageOf(failure);
+}
+
+function timeoutSentence({ timeoutType }: TimeoutFailure): string {
+  if (timeoutType === 'HEARTBEAT') {
+    return 'The worker that held the lease has gone silent; another takes over from the checkpoint. See that a worker runs (weir worker).';
+  }
+  return `It took longer than it may (${String(timeoutType)}); see whether Kafka and PostgreSQL answer (weir doctor).`;
+}
+
+/** The type of the application failure inside (an error's name or what activities/failures.ts gave it), else null. */
+export function failureType(failure: unknown): string | null {
+  if (failure instanceof ActivityFailure || failure instanceof ChildWorkflowFailure) return failureType(failure.cause);
+  return failure instanceof ApplicationFailure ? (failure.type ?? null) : null;
+}

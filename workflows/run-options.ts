@@ -1,0 +1,44 @@
+// How long workflows lease, wait and back off, and on which task queues: arguments, so that a test runs in seconds.
+import { TASK_QUEUES } from '../pipeline/ids.ts';
+
+/** The three task queues by name; tests that need a worker of their own give their own. */
+export type TaskQueues = Readonly<Record<keyof typeof TASK_QUEUES, string>>;
+
+export type RunOptions = {
+  /** Longest run of one activity that holds a partition, watches the watermark or publishes offsets. */
+  readonly leaseMs: number;
+  /** Silence after which a lease counts as lost with its worker. */
+  readonly heartbeatTimeoutMs: number;
+  /** Time a lease may take to commit the batch in hand once it is over. */
+  readonly leaseMarginMs: number;
+  readonly backoffFirstMs: number;
+  readonly backoffLongestMs: number;
+  /** How often the pipeline looks for new partitions and for children that have ended. */
+  readonly lookEveryMs: number;
+  /** How often the low watermark is worked out anew. */
+  readonly pollEveryMs: number;
+  readonly publishEveryMs: number;
+  /** Longest time that the Updates pause and resume wait for the partitions' answers. */
+  readonly answerWithinMs: number;
+  /** Turns of a workflow's loop before it continues as new, whatever the size of its history. */
+  readonly turnsPerRun: number;
+  readonly taskQueues: TaskQueues;
+};
+
+export const DEFAULT_RUN_OPTIONS: RunOptions = {
+  leaseMs: 300_000,
+  heartbeatTimeoutMs: 10_000,
+  leaseMarginMs: 60_000,
+  backoffFirstMs: 1_000,
+  backoffLongestMs: 30_000,
+  lookEveryMs: 60_000,
+  pollEveryMs: 250,
+  publishEveryMs: 5_000,
+  answerWithinMs: 30_000,
+  turnsPerRun: 500,
+  taskQueues: TASK_QUEUES,
+};
+
+export function runOptions(given: Partial<RunOptions> | undefined): RunOptions {
+  return { ...DEFAULT_RUN_OPTIONS, ...given };
+}

@@ -1,0 +1,247 @@
+// runPipeline: the one workflow a pipeline is started by; it does no work itself and keeps those alive that do.
+//
+// States: what is true, and what leaves it.
+//   starting      the partitions are not known yet. The first look leads to running or paused.
+//   running       one ingestPartition per partition, one closeWindows and one commitOffsets are alive; a look every minute
+//                 (or when one of them ends) starts what is missing. Pause and stop lead on.
+//   pausing       the partitions were told to pause and not all have answered yet.
+//   paused        they have; windows still close and offsets are still published. Resume leads to running.
+//   backing-off   a look failed (no Kafka, no PostgreSQL): the children go on, a timer runs, then the next look.
+//   stopping      the children were told to end. When all have: stopped, and the workflow returns.
+// A schema that holds another topic's checkpoints is refused: the workflow fails with the sentence that says what to do.
+import {
+  ApplicationFailure,
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  isCancellation,
+  makeContinueAsNewFunc,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+
+import type { createListPartitions } from '../activities/list-partitions.ts';
+import { partitionId } from '../pipeline/ids.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { Children } from './children.ts';
+import {
+  partitionReportSignal,
+  pausePipelineUpdate,
+  pipelinePausedSignal,
+  pipelineStateQuery,
+  resumePipelineUpdate,
+  stopPipelineUpdate,
+} from './commands.ts';
+import type { PartitionPhase, PartitionReport, PipelinePhase, PipelineState } from './commands.ts';
+import { pipelineDetails, pipelineMessage } from './details.ts';
+import { NO_FAILURES, addFailure, backoffMs, failureSentence, failureType } from './failure-series.ts';
+import { wantedChildren } from './wanted-children.ts';
+import { runOptions } from './run-options.ts';
+import type { RunOptions } from './run-options.ts';
+
+/** What a run hands to the one it continues as. */
+type Carried = {
+  readonly paused: boolean;
+  readonly partitions: readonly PartitionReport[];
+  readonly restarts: number;
+};
+
+export type RunPipelineInput = {
+  readonly spec: PipelineSpec;
+  readonly options?: Partial<RunOptions>;
+  readonly carried?: Carried;
+};
+
+const RESTING: ReadonlySet<PartitionPhase> = new Set(['paused', 'stopped: lost range', 'stopped']);
+
+/**
+ * Finds the partitions of the topic, again every minute, and keeps one `ingestPartition` each, one `closeWindows` and one
+ * `commitOffsets` alive. Pause, resume and stop reach all of them through it.
+ * Continues as new every few hundred looks; its children stay.
+ */
+export async function runPipeline(input: RunPipelineInput): Promise<PipelineState> {
+  const life = new PipelineLife(input);
+  life.listen();
+  return await life.live();
+}
+
+class PipelineLife {
+  private readonly input: RunPipelineInput;
+  private readonly options: RunOptions;
+  private readonly children = new Children();
+  private readonly partitions = new Map<number, PartitionReport>();
+  private readonly earlierRestarts: number;
+  private ending: 'stopping' | 'stopped' | null = null;
+  private paused: boolean;
+  private stopRequested = false;
+  private failures = NO_FAILURES;
+  private seenEnds = 0;
+
+  constructor(input: RunPipelineInput) {
+    this.input = input;
+    this.options = runOptions(input.options);
+    this.paused = input.carried?.paused ?? false;
+    this.earlierRestarts = input.carried?.restarts ?? 0;
+    for (const report of input.carried?.partitions ?? []) this.partitions.set(report.partition, report);
+  }
+
+  listen(): void {
+    setHandler(pipelineStateQuery, () => this.state());
+    setHandler(partitionReportSignal, (report) => {
+      this.partitions.set(report.partition, report);
+      this.show();
+    });
+    const running = {
+      validator: () => {
+        if (this.stopRequested) throw new Error('The pipeline is stopping; start it again with "weir pipeline start".');
+      },
+    };
+    setHandler(pausePipelineUpdate, async () => await this.setPaused(true), running);
+    setHandler(resumePipelineUpdate, async () => await this.setPaused(false), running);
+    setHandler(stopPipelineUpdate, async () => {
+      this.stopRequested = true;
+      await condition(() => this.ending === 'stopped');
+      return this.state();
+    });
+  }
+
+  async live(): Promise<PipelineState> {
+    try {
+      for (let turn = 0; !this.stopRequested; turn += 1) {
+        const longEnough = turn >= this.options.turnsPerRun || workflowInfo().continueAsNewSuggested;
+        if (longEnough && allHandlersFinished()) await this.continueIt();
+        await this.look();
+        await this.untilNextLook();
+      }
+    } catch (cancelled) {
+      if (!isCancellation(cancelled)) throw cancelled;
+      await CancellationScope.nonCancellable(async () => await this.stop());
+      throw cancelled;
+    }
+    await this.stop();
+    await condition(allHandlersFinished);
+    return this.state();
+  }
+
+  private async look(): Promise<void> {
+    const { spec } = this.input;
+    const { listPartitions } = proxyActivities<{ listPartitions: ReturnType<typeof createListPartitions> }>({
+      taskQueue: this.options.taskQueues.windows,
+      startToCloseTimeout: '30 seconds',
+      // The workflow itself backs off, so that it can show what is wrong.
+      retry: { maximumAttempts: 1 },
+      summary: 'which partitions are there?',
+    });
+    try {
+      const { partitions } = await listPartitions({ spec });
+      for (const partition of partitions) this.expect(partition);
+      const configuration = this.input.carried ? null : { spec, pausedByPipeline: this.paused };
+      await this.children.keepAlive(wantedChildren(this.input, { partitions, paused: this.paused }), configuration);
+      this.failures = NO_FAILURES;
+    } catch (failure) {
+      if (isCancellation(failure)) throw failure;
+      if (failureType(failure) === 'ForeignSchema') {
+        throw ApplicationFailure.nonRetryable(failureSentence(failure), 'ForeignSchema');
+      }
+      this.failures = addFailure(this.failures, failure, { lastedMs: 0 });
+    }
+    this.show();
+  }
+
+  private expect(partition: number): void {
+    if (this.partitions.has(partition)) return;
+    this.partitions.set(partition, { partition, phase: 'starting', pausedByPerson: false, message: 'Started.' });
+  }
+
+  private async untilNextLook(): Promise<void> {
+    const mustAct = (): boolean => this.stopRequested || this.children.unexpectedEnds > this.seenEnds;
+    if (this.failures.count > 0) {
+      await condition(() => this.stopRequested, backoffMs(this.failures, this.options), { summary: 'look again' });
+      return;
+    }
+    if (!(await condition(mustAct, this.options.lookEveryMs, { summary: 'next look for partitions' }))) return;
+    if (this.stopRequested) return;
+    this.seenEnds = this.children.unexpectedEnds;
+    // A child that ends as soon as it starts must not be restarted in a tight loop.
+    await condition(() => this.stopRequested, this.options.backoffFirstMs, { summary: 'restart what has ended' });
+  }
+
+  private async setPaused(paused: boolean): Promise<PipelineState> {
+    this.paused = paused;
+    this.show();
+    const { topic } = this.input.spec;
+    await Promise.all(
+      [...this.partitions.keys()].map(
+        async (partition) =>
+          await this.children.tell(partitionId(topic, partition), (handle) =>
+            handle.signal(pipelinePausedSignal, paused),
+          ),
+      ),
+    );
+    const answered = (): boolean => this.paused !== paused || (paused ? this.allRest() : this.noneRestsWithUs());
+    await condition(answered, this.options.answerWithinMs, { summary: 'partitions answer' });
+    this.show();
+    return this.state();
+  }
+
+  private allRest(): boolean {
+    return [...this.partitions.values()].every(({ phase }) => RESTING.has(phase));
+  }
+
+  /** Partitions that a person paused, or that lost a range, rest on: nothing to wait for. */
+  private noneRestsWithUs(): boolean {
+    return [...this.partitions.values()].every(({ phase, pausedByPerson }) => phase !== 'paused' || pausedByPerson);
+  }
+
+  private async stop(): Promise<void> {
+    this.stopRequested = true;
+    this.ending = 'stopping';
+    this.show();
+    await this.children.stopAll();
+    this.ending = 'stopped';
+    this.show();
+  }
+
+  private async continueIt(): Promise<never> {
+    const carried = { paused: this.paused, partitions: this.reports(), restarts: this.restarts() };
+    // The memo tells the command line what the pipeline was given; it is passed on by hand, since not every server does.
+    const continueAsNew = makeContinueAsNewFunc<typeof runPipeline>({ memo: workflowInfo().memo ?? {} });
+    return await continueAsNew({ ...this.input, carried });
+  }
+
+  private restarts(): number {
+    return this.earlierRestarts + this.children.unexpectedEnds;
+  }
+
+  private reports(): PartitionReport[] {
+    return [...this.partitions.values()].toSorted((left, right) => left.partition - right.partition);
+  }
+
+  private phase(): PipelinePhase {
+    if (this.ending !== null) return this.ending;
+    if (this.failures.count > 0) return 'backing-off';
+    if (this.partitions.size === 0) return 'starting';
+    if (!this.paused) return 'running';
+    return this.allRest() ? 'paused' : 'pausing';
+  }
+
+  private show(): void {
+    setCurrentDetails(pipelineDetails(this.state()));
+  }
+
+  private state(): PipelineState {
+    const phase = this.phase();
+    return {
+      phase,
+      topic: this.input.spec.topic,
+      paused: this.paused,
+      partitions: this.reports(),
+      children: this.children.ids,
+      restarts: this.restarts(),
+      failures: this.failures,
+      message: pipelineMessage(phase, { partitions: this.partitions.size, failure: this.failures.message }),
+    };
+  }
+}
