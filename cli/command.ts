@@ -34,7 +34,7 @@ type Shape = {
 export function createCommand({ name, summary, more, examples, settings = [] }: Shape): Command {
   const command = new Command(name)
     .summary(summary)
-    .description(more === undefined ? `${summary}.` : `${summary}.\n\n${more}`)
+    .description(more === undefined ? `${summary}.` : `${summary}.\n\n${more.replaceAll('\n', ' ')}`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .addHelpText(

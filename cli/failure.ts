@@ -21,13 +21,21 @@ export class CliFailure extends Error {
 
 type Explained = { readonly lines: readonly string[]; readonly exitCode: FailureCode };
 
+/** Errors of other folders whose message already says what happened and what to do next. */
+const SPOKEN = new Set([
+  'StackError',
+  'TopicMissingError',
+  'KafkaUnreachableError',
+  'KafkaRefusedError',
+  'LostRangeError',
+  'UnreadableRecordsError',
+]);
+
 /** Turns anything thrown into sentences. Only what nobody foresaw points to WEIR_LOG_LEVEL=debug for more. */
 export function explain(thrown: unknown): Explained {
   if (thrown instanceof SettingsError) return { lines: thrown.problems, exitCode: 2 };
   if (thrown instanceof CliFailure) return { lines: [thrown.message], exitCode: thrown.exitCode };
-  if (thrown instanceof Error && ['StackError', 'TopicError'].includes(thrown.name)) {
-    return { lines: [thrown.message], exitCode: 2 };
-  }
+  if (thrown instanceof Error && SPOKEN.has(thrown.name)) return { lines: thrown.message.split('\n'), exitCode: 2 };
   return { lines: [postgresSentence(thrown) ?? kafkaSentence(thrown) ?? unforeseen(thrown)], exitCode: 2 };
 }
 

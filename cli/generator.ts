@@ -160,7 +160,8 @@ function printState(state: GeneratorState, json: boolean | undefined): void {
   );
 }
 
-function number(text: string): number {
+/** Parser of a number for an option. */
+export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.');
   return value;

@@ -1,14 +1,14 @@
 // `weir pipeline`: starts the workflows of a topic, pauses and resumes them, stops them, says what they do.
 import type { Command } from 'commander';
 
-import { pipelineId } from '../pipeline/ids.ts';
 import type { SettingName } from '../pipeline/setting-table.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import type { PipelineState } from '../workflows/commands.ts';
 import { WHERE, createCommand, settingsOf } from './command.ts';
 import { printJson, printLine, tableOf } from './output.ts';
+import { startPipeline } from './start-pipeline.ts';
 import { pipelineTarget } from './targets.ts';
-import { ensureWorkflow } from './temporal-control.ts';
+
 import { withControl } from './with-servers.ts';
 
 /** Settings that decide what results say, for the commands that start a pipeline. */
@@ -48,19 +48,16 @@ function startCommand(): Command {
   }).action(async (_options: unknown, command: Command) => {
     const { settings } = settingsOf(command);
     await withControl(settings, async (control) => {
-      const { started } = await ensureWorkflow(control, {
-        type: 'runPipeline',
-        id: pipelineId(settings.topic),
-        queue: 'ingest',
-        input: { spec: pipelineSpec(settings) },
-      });
-      printLine(
-        started
-          ? `The pipeline of topic ${settings.topic} is started; \`weir status\` shows how far it is.`
-          : `The pipeline of topic ${settings.topic} runs already, with the settings it was started with.`,
-      );
+      const { outcome, differences } = await startPipeline(control, pipelineSpec(settings));
+      printLine(startSentence(settings.topic, outcome, differences));
     });
   });
+}
+
+function startSentence(topic: string, outcome: 'started' | 'running', differences: readonly string[]): string {
+  if (outcome === 'started') return `The pipeline of topic ${topic} is started; \`weir status\` shows how far it is.`;
+  if (differences.length === 0) return `The pipeline of topic ${topic} runs already, with these settings.`;
+  return `The pipeline of topic ${topic} runs already with other settings (${differences.join(', ')}); \`weir pipeline stop\` first, then start it.`;
 }
 
 function verb(name: 'pause' | 'resume' | 'stop', summary: string, outcome: string): Command {

@@ -93,7 +93,7 @@ async function explainSilence(client: Client, { id, title, startHint }: Target, 
 
 function isDeadline(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
-  if (isGrpcServiceError(thrown)) return thrown.code === DEADLINE_EXCEEDED;
+  if (isGrpcServiceError(thrown)) return thrown.code.valueOf() === DEADLINE_EXCEEDED;
   return thrown.name === 'WorkflowUpdateRPCTimeoutOrCancelledError' || isDeadline(thrown.cause);
 }
 
@@ -102,16 +102,25 @@ function rootMessage(thrown: unknown): string {
   return cause instanceof Error ? rootMessage(cause) : messageOf(thrown).replace(/\.$/, '');
 }
 
+type Ensure = {
+  readonly type: string;
+  readonly id: string;
+  readonly queue: keyof typeof TASK_QUEUES;
+  readonly input: unknown;
+  readonly memo?: Record<string, unknown>;
+};
+
 /** Makes sure that a workflow of this type and id runs; answers whether it had to be started. */
 export async function ensureWorkflow(
   { client }: Control,
-  { type, id, queue, input }: { type: string; id: string; queue: keyof typeof TASK_QUEUES; input: unknown },
+  { type, id, queue, input, memo }: Ensure,
 ): Promise<{ started: boolean }> {
   const wasRunning = await isRunning(client, id);
   await client.workflow.start(type, {
     workflowId: id,
     taskQueue: TASK_QUEUES[queue],
     args: [input],
+    ...(memo ? { memo } : {}),
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
   });

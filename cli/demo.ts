@@ -1,0 +1,74 @@
+// The demo generator of `weir up`: shoppers with a few flaws, so that every path of the pipeline shows something.
+import { createGeneratorSpec } from '../generator/generator-spec.ts';
+import type { GeneratorSpec } from '../generator/generator-spec.ts';
+import { messageOf } from '../pipeline/ensure.ts';
+import { generatorId } from '../pipeline/ids.ts';
+import type { GeneratorState } from '../workflows/generator-state.ts';
+import { CliFailure } from './failure.ts';
+import { grouped } from './output.ts';
+import { generatorTarget } from './targets.ts';
+import { ensureWorkflow } from './temporal-control.ts';
+import type { Control } from './temporal-control.ts';
+
+export const DEMO = {
+  name: 'demo',
+  rate: 500,
+  disorder: 0.01,
+  duplicates: 0.005,
+  malformed: 0.002,
+  late: 0.001,
+} as const;
+
+/** The lateness under which a first window closes soon enough to watch. */
+export const DEMO_LATENESS = '20s';
+
+export type DemoWish = { readonly rate: number | null; readonly seed: number | null };
+
+/** The specification for a wish; a new seed unless one is given, since the same one would make the same event ids again. */
+export function demoSpec(topic: string, { rate, seed }: DemoWish): GeneratorSpec {
+  try {
+    return createGeneratorSpec({
+      ...DEMO,
+      topic,
+      rate: rate ?? DEMO.rate,
+      seed: seed ?? Math.floor(Date.now() / 1000),
+    });
+  } catch (thrown) {
+    throw new CliFailure(messageOf(thrown), { cause: thrown });
+  }
+}
+
+/** Starts the demo generator, or lets the one of an earlier run go on; answers in one sentence what it does. Needs a worker. */
+export async function startDemo(control: Control, topic: string, wish: DemoWish): Promise<string> {
+  const target = generatorTarget(DEMO.name);
+  if (await control.isRunning(generatorId(DEMO.name))) {
+    let state = await control.update<GeneratorState>(target, 'resume', { withinMs: 15_000 });
+    if (state.topic !== topic) {
+      throw new CliFailure(
+        `The generator ${DEMO.name} writes to topic ${state.topic}; \`weir generator stop --name ${DEMO.name}\` ends it.`,
+      );
+    }
+    if (wish.rate !== null && wish.rate !== state.rate) {
+      state = await control.update<GeneratorState>(target, 'setRate', { args: [wish.rate], withinMs: 15_000 });
+    }
+    return `Generator ${DEMO.name} goes on at ${grouped(state.rate)} events/s from message ${grouped(state.nextIndex)}.`;
+  }
+  const spec = demoSpec(topic, wish);
+  await ensureWorkflow(control, {
+    type: 'generateEvents',
+    id: generatorId(DEMO.name),
+    queue: 'generator',
+    input: { spec },
+    memo: { spec },
+  });
+  return `Generator ${spec.name} makes ${grouped(spec.rate)} events/s (seed ${spec.seed}): ${percent(spec.disorder)} out of order, ${percent(spec.duplicates)} twice, ${percent(spec.malformed)} malformed, ${percent(spec.late)} late.`;
+}
+
+/** Pauses the demo generator if it runs, so that no backlog builds up meanwhile. True when it was paused. */
+export async function pauseDemo(control: Control): Promise<boolean> {
+  if (!(await control.isRunning(generatorId(DEMO.name)))) return false;
+  await control.update<GeneratorState>(generatorTarget(DEMO.name), 'pause', { withinMs: 6_000 });
+  return true;
+}
+
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;

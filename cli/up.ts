@@ -1,0 +1,135 @@
+// `weir up`: everything from servers to a live view with one command, and an orderly end on Ctrl-C.
+import type { Command } from 'commander';
+
+import { must } from '../pipeline/ensure.ts';
+import { SETTING_NAMES } from '../pipeline/settings.ts';
+import type { SettingOrigins, Settings } from '../pipeline/settings.ts';
+import { parseDuration } from '../pipeline/duration.ts';
+import { runBounded } from './bounded-run.ts';
+import { prepareGround, setToWork } from './bring-up.ts';
+import type { Plan, Running } from './bring-up.ts';
+import { createCommand, settingsOf } from './command.ts';
+import { DEMO, DEMO_LATENESS, demoSpec } from './demo.ts';
+import type { DemoWish } from './demo.ts';
+import { CliFailure } from './failure.ts';
+import { number } from './generator.ts';
+import { listenForInterrupts } from './interrupts.ts';
+import type { Interrupts } from './interrupts.ts';
+import { addressLines } from './live-view.ts';
+import { printLine } from './output.ts';
+import { UP_NAME, forgetProcess, liveProcess, recordProcess } from './process-record.ts';
+import { takeDown, takeDownAtOnce } from './take-down.ts';
+import { watchLive } from './watch-live.ts';
+
+type Flags = {
+  readonly detach?: boolean;
+  readonly rate?: number;
+  readonly seed?: number;
+  readonly generator: boolean;
+  readonly untilCaughtUp?: boolean;
+  readonly createTopic?: boolean;
+  readonly json?: boolean;
+};
+
+/** The command. */
+export function upCommand(): Command {
+  return createCommand({
+    name: 'up',
+    summary: 'start everything and watch it: servers, tables, topic, workers, pipeline, demo events',
+    more: [
+      `With the demo generator windows close ${DEMO_LATENESS} behind the newest event (--lateness ${DEMO_LATENESS}) unless a lateness is given;`,
+      'without it the default of 5m holds. Ctrl-C pauses the generator, lets workers commit what is in hand and stops what was',
+      'started; the next `weir up` goes on from there. A second Ctrl-C ends at once, which loses nothing either.',
+    ].join('\n'),
+    examples: [
+      ['weir up --rate 2000', 'the demo with 2,000 events a second'],
+      ['weir up --detach', 'leave everything running; `weir down` ends it'],
+      ['weir up --no-generator --until-caught-up', 'take in what the topic holds, close every window, end'],
+    ],
+    settings: SETTING_NAMES,
+  })
+    .option('--detach', 'leave everything running and return')
+    .option('--rate <number>', `events per second of the demo generator (default ${DEMO.rate})`, number)
+    .option('--seed <number>', 'seed of the demo generator (default: chosen anew)', number)
+    .option('--no-generator', 'make no events')
+    .option('--until-caught-up', 'with --no-generator: end when everything the topic holds now is taken in and closed')
+    .option('--create-topic', 'create a missing topic also on a Kafka named by WEIR_KAFKA_BROKERS')
+    .option('--json', 'with --until-caught-up: print the summary as JSON')
+    .action(async (flags: Flags, command: Command) => {
+      checkTogether(flags);
+      const { settings, origins } = settingsOf(command);
+      const demo = flags.generator ? { rate: flags.rate ?? null, seed: flags.seed ?? null } : null;
+      if (demo !== null) demoSpec(settings.topic, demo);
+      await up(flags, { demo, settings: withDemoLateness(settings, origins, demo) });
+    });
+}
+
+function checkTogether({ generator, untilCaughtUp, detach, rate, seed, json }: Flags): void {
+  if (untilCaughtUp && generator) {
+    throw new CliFailure(
+      '--until-caught-up needs --no-generator: a topic that grows all the time has no end to reach.',
+    );
+  }
+  if (untilCaughtUp && detach) throw new CliFailure('--until-caught-up ends by itself; leave --detach out.');
+  if (!generator && (rate ?? seed) !== undefined)
+    throw new CliFailure("--rate and --seed are the generator's; leave --no-generator out.");
+  if (json && !untilCaughtUp)
+    throw new CliFailure('--json belongs to --until-caught-up; `weir status --json` describes a running pipeline.');
+}
+
+function withDemoLateness(settings: Settings, origins: SettingOrigins, demo: DemoWish | null): Settings {
+  const chosen = demo === null || origins.get('latenessMs') !== 'default';
+  return chosen ? settings : { ...settings, latenessMs: parseDuration(DEMO_LATENESS) };
+}
+
+async function up(flags: Flags, { demo, settings }: { demo: DemoWish | null; settings: Settings }): Promise<void> {
+  const other = liveProcess(settings.home, UP_NAME);
+  if (other !== null) {
+    throw new CliFailure(
+      `\`weir up\` runs already as process ${other.pid}; watch it with \`weir status --watch\`, end it with \`weir down\`.`,
+    );
+  }
+  const interrupts = listenForInterrupts();
+  const report = flags.json ? (line: string): void => void process.stderr.write(`${line}\n`) : printLine;
+  const plan = { settings, demo, createTopic: Boolean(flags.createTopic), report, signal: interrupts.signal };
+  try {
+    const ground = await prepareGround(plan);
+    must(recordProcess(settings.home, UP_NAME, process.pid) || null, 'the identity of this very process');
+    const running = await setToWork(plan, ground);
+    await work(flags, { plan, running, interrupts });
+  } catch (thrown) {
+    if (liveProcess(settings.home, UP_NAME)?.pid === process.pid) await end({ plan, interrupts });
+    if (!interrupts.signal.aborted) throw thrown;
+    process.exitCode = flags.untilCaughtUp ? 1 : 0;
+  } finally {
+    if (liveProcess(settings.home, UP_NAME)?.pid === process.pid) forgetProcess(settings.home, UP_NAME);
+  }
+  // Connections of the client may hold the process for a while after it has said everything.
+  process.exit();
+}
+
+type Run = { readonly plan: Plan; readonly running: Running; readonly interrupts: Interrupts };
+
+async function work(flags: Flags, { plan, running, interrupts }: Run): Promise<void> {
+  if (flags.detach) {
+    running.crew.leave();
+    await running.control.close();
+    for (const line of addressLines(running)) printLine(line);
+    printLine('Everything runs on its own now; `weir status --watch` looks at it, `weir down` ends it.');
+    return;
+  }
+  if (flags.untilCaughtUp) await runBounded(running, { ...plan, json: Boolean(flags.json) });
+  else await watchLive(running, plan);
+  running.crew.leave();
+  await running.control.close();
+  await end({ plan, interrupts });
+  if (!flags.untilCaughtUp) printLine('`npm start` (or `weir up`) goes on where this run stopped.');
+  else if (interrupts.signal.aborted) process.exitCode = 1;
+}
+
+async function end({ plan, interrupts }: Pick<Run, 'plan' | 'interrupts'>): Promise<void> {
+  interrupts.onInsisting(() => {
+    void takeDownAtOnce(plan).finally(() => process.exit(130));
+  });
+  await takeDown(plan);
+}
