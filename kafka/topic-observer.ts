@@ -7,8 +7,7 @@ import type { Broker } from './kafkajs-internals.ts';
 import { lookUpOffsets } from './offset-lookup.ts';
 import type { PartitionOffsets } from './offset-lookup.ts';
 import { persevere } from './persevere.ts';
-import { describe, readTopic } from './topic-description.ts';
-import { PassingError } from './trouble.ts';
+import { TopicLeaders } from './topic-leaders.ts';
 
 /** Watches one topic over one kept connection. Every call may throw KafkaUnreachableError or TopicMissingError. */
 export type TopicObserver = {
@@ -21,39 +20,29 @@ export type TopicObserver = {
   close(): Promise<void>;
 };
 
-const METADATA_MAX_AGE_MS = 30_000;
-
 /** Connects when first asked. Leaders and coordinators are kept until something fails, then asked for again. */
 export class Observer implements TopicObserver {
   readonly #topic: string;
   readonly #link: BrokerLink;
-  #metadata: TopicMetadata | null = null;
-  #readAtMs = 0;
-  #coordinators = new Map<string, Broker>();
+  readonly #leaders: TopicLeaders;
+  readonly #coordinators = new Map<string, Broker>();
 
   constructor({ brokers, topic }: { readonly brokers: readonly string[]; readonly topic: string }) {
     this.#topic = topic;
     this.#link = new BrokerLink({ brokers });
+    this.#leaders = new TopicLeaders(this.#link, topic);
   }
 
   partitions(): Promise<number[]> {
-    return this.#persevere(async () => {
-      const metadata = await this.#read();
-      return describe(metadata, this.#link).partitions.map(({ partition }) => partition);
-    });
+    return this.#persevere(async () => partitionsOf(await this.#leaders.read()));
   }
 
   offsets(): Promise<PartitionOffsets[]> {
     return this.#persevere(async () => {
-      const { partitionMetadata } = await this.#current();
-      const leaders = new Set(partitionMetadata.map(({ leader }) => leader));
-      const lookups = [...leaders].map(async (leader) => {
-        const broker = await this.#link.node(leader);
-        const led = partitionMetadata.filter((each) => each.leader === leader);
-        const partitions = led.map(({ partitionId }) => partitionId);
-        const sentence = `Partition ${partitions.join(', ')} of topic ${this.#topic} has no leader now.`;
-        if (!broker) throw new PassingError('NO_LEADER', sentence);
-        return lookUpOffsets(broker, { topic: this.#topic, partitions });
+      const all = partitionsOf(await this.#leaders.current()).map((partition) => ({ partition }));
+      const lookups = [...(await this.#leaders.byLeader(all))].map(async ([leader, led]) => {
+        const broker = await this.#leaders.broker(leader, led);
+        return lookUpOffsets(broker, { topic: this.#topic, partitions: led.map(({ partition }) => partition) });
       });
       return (await Promise.all(lookups)).flat().toSorted((a, b) => a.partition - b.partition);
     });
@@ -62,7 +51,7 @@ export class Observer implements TopicObserver {
   async publishOffsets(group: string, positions: readonly PartitionPosition[]): Promise<void> {
     if (positions.length === 0) return;
     await this.#persevere(async () => {
-      await this.#current();
+      await this.#leaders.current();
       const coordinator = this.#coordinators.get(group) ?? (await findCoordinator(this.#link, group));
       this.#coordinators.set(group, coordinator);
       await commitOffsets(coordinator, { group, topic: this.#topic, positions });
@@ -74,28 +63,20 @@ export class Observer implements TopicObserver {
     return Promise.resolve();
   }
 
-  async #read(): Promise<TopicMetadata> {
-    this.#metadata = await readTopic(this.#link, this.#topic);
-    this.#readAtMs = Date.now();
-    return this.#metadata;
-  }
-
-  /** Read again now and then, because partitions may be added. */
-  async #current(): Promise<TopicMetadata> {
-    const stale = Date.now() - this.#readAtMs > METADATA_MAX_AGE_MS;
-    return stale || this.#metadata === null ? this.#read() : this.#metadata;
-  }
-
   #persevere<Result>(attempt: () => Promise<Result>): Promise<Result> {
     return persevere(this.#link, async () => {
       try {
         return await attempt();
       } catch (thrown) {
         // Leaders or the coordinator may have moved; the next try asks again.
-        this.#metadata = null;
+        this.#leaders.forget();
         this.#coordinators.clear();
         throw thrown;
       }
     });
   }
+}
+
+function partitionsOf(metadata: TopicMetadata): number[] {
+  return metadata.partitionMetadata.map(({ partitionId }) => partitionId).toSorted((a, b) => a - b);
 }
