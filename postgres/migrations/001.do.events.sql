@@ -165,7 +165,9 @@ begin
          late = late + p_late,
          rejected = rejected + p_rejected,
          skipped = skipped + p_skipped,
-         watermark = greatest(watermark, least(p_watermark, clock_timestamp() + p_watermark_lead)),
+         -- least() passes over nulls: without the case a batch that holds no event would take the clock for its watermark.
+         watermark = greatest(watermark, case when p_watermark is not null
+           then least(p_watermark, clock_timestamp() + p_watermark_lead) end),
          committed_at = clock_timestamp()
    where topic = p_topic and partition = p_partition and next_offset = p_from and epoch = p_epoch;
   if not found then
