@@ -46,3 +46,14 @@ export function windowsEndingIn(window: WindowKind, span: Span): Span[] {
 export function lastWindowEndOf(window: WindowKind, atMs: number): number {
   return Math.floor(atMs / window.slideMs) * window.slideMs + window.lengthMs;
 }
+
+/** The same stretches of time in as few spans as possible, in order. */
+export function mergeSpans(spans: readonly Span[]): Span[] {
+  const merged: Span[] = [];
+  for (const span of spans.toSorted((one, other) => one.startMs - other.startMs)) {
+    const last = merged.at(-1);
+    if (last === undefined || span.startMs > last.endMs) merged.push(span);
+    else merged[merged.length - 1] = { startMs: last.startMs, endMs: Math.max(last.endMs, span.endMs) };
+  }
+  return merged;
+}

@@ -58,7 +58,8 @@ async function amendPanes(
   const statements: string[] = [];
   for (const aggregate of AGGREGATES) {
     const windows = writtenWindowsOver(aggregate.window, panes, writtenThroughMs);
-    if (windows.length > 0) statements.push(amendRowsSql(aggregate, schema, { panes, windows }));
+    const last = windows.at(-1);
+    if (last) statements.push(amendRowsSql(aggregate, schema, { panes, windows, lastStartMs: last.startMs }));
   }
   const answers = await runTogether(client, [
     rewriteFactsSql(schema, panes),

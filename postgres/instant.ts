@@ -1,5 +1,7 @@
 // An instant of event time as SQL writes and returns it: epoch milliseconds here, timestamptz there.
 import { assert } from '../pipeline/ensure.ts';
+import { mergeSpans } from '../pipeline/window.ts';
+import type { Span } from '../pipeline/window.ts';
 
 /**
  * SQL literal of epoch milliseconds; null is the beginning of time. A literal, not a parameter, because the planner then
@@ -31,12 +33,18 @@ export function msOrNull(value: number | null | undefined): number | null {
 }
 
 /** SQL condition: `column` lies in one of the spans. */
-export function inSpans(
-  column: string,
-  spans: readonly { readonly startMs: number; readonly endMs: number }[],
-): string {
-  const parts = spans.map(
+export function inSpans(column: string, spans: readonly Span[]): string {
+  const parts = mergeSpans(spans).map(
     ({ startMs, endMs }) => `(${column} >= ${instant(startMs)} and ${column} < ${instant(endMs)})`,
   );
   return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`;
+}
+
+/**
+ * SQL condition: the tuple `columns` is among the rows of `query`. "is true" keeps the planner from making it a join: the
+ * rows go into a hash once, whatever it believes about their number. As a join over tables that changed since they were
+ * last analyzed, the same condition became a nested loop that took minutes instead of a second.
+ */
+export function isAmong(columns: readonly string[], query: string): string {
+  return `((${columns.join(', ')}) in (${query})) is true`;
 }

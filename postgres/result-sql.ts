@@ -61,8 +61,7 @@ export function closeWindowsSql(aggregate: Aggregate, schema: string, windows: r
     select '${aggregate.name}', window_start, window_end, 1, sum(events) from written group by 2, 3`;
 }
 
-/** A VALUES list `w (window_start, window_end)` of windows. */
-export function windowRows(windows: readonly Span[]): string {
+function windowRows(windows: readonly Span[]): string {
   const rows = windows.map(({ startMs, endMs }) => `(${instant(startMs)}, ${instant(endMs)})`);
   return `(values ${rows.join(', ')}) as w (window_start, window_end)`;
 }

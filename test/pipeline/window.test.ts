@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { PANE_MS, paneStart } from '../../pipeline/pane.ts';
-import { lastWindowEndOf, sliding, tumbling, windowsEndingIn, windowsOf } from '../../pipeline/window.ts';
+import { lastWindowEndOf, mergeSpans, sliding, tumbling, windowsEndingIn, windowsOf } from '../../pipeline/window.ts';
 import type { Span, WindowKind } from '../../pipeline/window.ts';
 
 const at = (text: string): number => Date.parse(text);
@@ -101,5 +101,24 @@ describe('a window kind', () => {
     expect(() => tumbling(90_000)).toThrow('whole panes');
     expect(() => sliding(minutes(5), minutes(2))).toThrow('whole panes');
     expect(() => tumbling(0)).toThrow('whole panes');
+  });
+});
+
+describe('merging spans', () => {
+  const pane = fc
+    .integer({ min: -30, max: 30 })
+    .map((index) => ({ startMs: minutes(index), endMs: minutes(index + 1) }));
+
+  it('keeps every pane, and no other, in spans that do not touch', () => {
+    fc.assert(
+      fc.property(fc.array(pane, { maxLength: 30 }), (panes) => {
+        const merged = mergeSpans(panes);
+        const inside = merged.flatMap((span) => windowsEndingIn(tumbling(PANE_MS), span).map(({ startMs }) => startMs));
+        expect(inside).toEqual([...new Set(panes.map(({ startMs }) => startMs))].toSorted((one, other) => one - other));
+        for (const [index, span] of merged.entries()) {
+          expect(span.startMs).toBeGreaterThan(merged[index - 1]?.endMs ?? -Infinity);
+        }
+      }),
+    );
   });
 });
