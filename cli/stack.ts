@@ -44,10 +44,25 @@ function startCommand(): Command {
     .option('--json', 'print the addresses as JSON')
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       const { settings } = settingsOf(command);
-      const addresses = await startStack({ ...settings, report: printProgress });
+      const addresses = await startOrStop(settings);
       if (json) printJson(addresses);
       else printAddresses(addresses);
     });
+}
+
+/** A Ctrl-C while servers start (a first build takes minutes) stops those that are up already. */
+async function startOrStop(settings: Settings): Promise<StackAddresses> {
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    return await startStack({ ...settings, report: printProgress, signal: interruption.signal });
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    throw new CliFailure('Interrupted: the servers that this command had started are stopped again.', { cause: error });
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
 }
 
 function stopCommand(): Command {

@@ -4,10 +4,11 @@ import { Kafka, logLevel } from 'kafkajs';
 import { messageOf } from '../pipeline/ensure.ts';
 import { StackError } from './stack-error.ts';
 
-/** Whether the cluster answers and has a broker that serves clients. */
-export async function isKafkaReady(brokers: readonly string[]): Promise<boolean> {
+/** Whether the cluster answers and has a broker that serves clients; with `clusterId`, whether it is that very cluster. */
+export async function isKafkaReady(brokers: readonly string[], clusterId?: string): Promise<boolean> {
   try {
-    return (await countBrokers(brokers)) > 0;
+    const cluster = await describeCluster(brokers);
+    return cluster.brokers.length > 0 && (clusterId === undefined || cluster.clusterId === clusterId);
   } catch {
     return false;
   }
@@ -16,7 +17,7 @@ export async function isKafkaReady(brokers: readonly string[]): Promise<boolean>
 /** Throws StackError unless the Kafka at this address (WEIR_KAFKA_BROKERS) answers. */
 export async function checkKafka(brokers: readonly string[]): Promise<{ brokers: number }> {
   try {
-    return { brokers: await countBrokers(brokers) };
+    return { brokers: (await describeCluster(brokers)).brokers.length };
   } catch (error) {
     throw new StackError(
       `Kafka at ${brokers.join(',')} (WEIR_KAFKA_BROKERS) does not answer: ${messageOf(error)}; start it, correct the address, or unset the variable to have Kafka started here.`,
@@ -25,7 +26,7 @@ export async function checkKafka(brokers: readonly string[]): Promise<{ brokers:
   }
 }
 
-async function countBrokers(brokers: readonly string[]): Promise<number> {
+async function describeCluster(brokers: readonly string[]): Promise<{ brokers: unknown[]; clusterId: string }> {
   const kafka = new Kafka({
     clientId: 'weir-health',
     brokers: [...brokers],
@@ -37,7 +38,7 @@ async function countBrokers(brokers: readonly string[]): Promise<number> {
   const admin = kafka.admin();
   try {
     await admin.connect();
-    return (await admin.describeCluster()).brokers.length;
+    return await admin.describeCluster();
   } finally {
     await admin.disconnect();
   }

@@ -1,5 +1,5 @@
 // The jars of the Kafka broker: fetched by Maven once per machine, as kafka/pom.xml names them.
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -50,14 +50,12 @@ export async function ensureKafkaJars(report: (line: string) => void, signal?: A
     const maven = findMaven();
     report(what);
     // Maven writes beside the pom it reads: a copy keeps the checkout clean and lets another user own it.
-    const project = `${unfinished}.pom`;
-    mkdirSync(project, { recursive: true });
-    copyFileSync(POM, join(project, 'pom.xml'));
+    copyFileSync(POM, join(unfinished, 'pom.xml'));
     await runTool({
       what,
       command: maven,
       args: ['-B', '-ntp', 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`],
-      folder: project,
+      folder: unfinished,
       logFile: join(cacheFolder(), 'logs', 'maven.log'),
       report,
       signal,

@@ -1,6 +1,6 @@
 // One real Kafka broker in KRaft mode, its own controller, on 127.0.0.1, for one machine and its tests.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { StackPorts } from './choose-ports.ts';
@@ -70,7 +70,8 @@ export async function kafkaLaunch(request: LaunchRequest): Promise<ServerLaunch>
     stopGraceMs: 30_000,
     // Long, because after a crash the broker reads its last segments again before it answers.
     startDeadlineMs: 120_000,
-    isHealthy: () => isKafkaReady([`127.0.0.1:${ports.kafka}`]),
+    // By its id: on a port that was lost to another broker, that one would answer while ours is about to end.
+    isHealthy: () => isKafkaReady([`127.0.0.1:${ports.kafka}`], formattedClusterId(folder)),
   };
 }
 
@@ -102,6 +103,10 @@ group.initial.rebalance.delay.ms=0
 # A misspelt topic is an error, not a new topic.
 auto.create.topics.enable=false
 `;
+}
+
+function formattedClusterId(folder: string): string | undefined {
+  return /^cluster\.id=(.+)$/m.exec(readFileSync(join(folder, 'data', 'meta.properties'), 'utf8'))?.[1]?.trim();
 }
 
 /** 16 random bytes as Kafka writes them; a leading "-" would read as an option. */

@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  rmdirSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -78,6 +79,7 @@ export function choosePostgresFolder(
       `PostgreSQL's user cannot enter ${inside}, where its data lies: let it pass through the folders above ("chmod a+x"), or move the data away to begin anew.`,
     );
   }
+  rmdirSync(inside);
   const name = createHash('sha256').update(home.path).digest('hex').slice(0, 8);
   const outside = join(SHARED_FOLDER, `postgres-data-${name}`);
   report(`PostgreSQL: its user cannot enter ${home.path}, so its data is kept in ${outside}`);

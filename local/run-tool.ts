@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { toolEnvironment } from './machine.ts';
 import { StackError } from './stack-error.ts';
 
-const REPORT_EVERY_MS = 5_000;
+const REPORT_EVERY_MS = 10_000;
 
 export type ToolRun = {
   /** What the person reads: "Maven downloads Kafka". */
@@ -30,7 +30,7 @@ export async function runTool(run: ToolRun): Promise<void> {
   const output = openSync(run.logFile, 'a');
   const startedAt = Date.now();
   const ticker = setInterval(() => {
-    run.report(`${run.what} (${Math.round((Date.now() - startedAt) / 1000)} s)`);
+    run.report(`${run.what}: ${Math.round((Date.now() - startedAt) / 1000)} s so far`);
   }, REPORT_EVERY_MS);
   try {
     const failure = await new Promise<string | null>((resolve) => {

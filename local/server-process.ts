@@ -20,6 +20,7 @@ import { StackError, errorCode } from './stack-error.ts';
 
 const LOG_ROTATE_BYTES = 20_000_000;
 const POLL_MS = 100;
+const SETTLE_MS = 300;
 
 export type ServerLaunch = {
   readonly name: ServerName;
@@ -60,6 +61,7 @@ export async function startServer(home: HomeFolder, launch: ServerLaunch, signal
   });
   const title = SERVER_TITLES[launch.name];
   const deadline = Date.now() + launch.startDeadlineMs;
+  let seenHealthy = child === null;
   for (;;) {
     const healthy = await launch.isHealthy();
     signal?.throwIfAborted();
@@ -67,13 +69,14 @@ export async function startServer(home: HomeFolder, launch: ServerLaunch, signal
     if (runningServer(home, launch.name) === null) {
       throw new StackError(`${title} ended while it was starting; ${lastWords(logFile(home, launch.name))}`);
     }
-    // Only now: on a port that was lost to a stranger, the stranger answers while ours is about to end.
-    if (healthy) return;
+    // Seen healthy twice: on a port that was lost to a stranger, the stranger answers while ours is about to end.
+    if (healthy && seenHealthy) return;
+    seenHealthy = healthy;
     if (Date.now() > deadline) {
       const seconds = launch.startDeadlineMs / 1000;
       throw new StackError(`${title} did not answer within ${seconds} s; ${lastWords(logFile(home, launch.name))}`);
     }
-    await pause(POLL_MS);
+    await pause(healthy ? SETTLE_MS : POLL_MS);
   }
 }
 
