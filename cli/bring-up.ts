@@ -83,7 +83,7 @@ export async function setToWork(
       `The pipeline of topic ${settings.topic} ${outcome === 'started' ? 'is started' : 'goes on'} (lateness ${formatDuration(settings.latenessMs)})`,
     );
     if (plan.demo !== null) report(await abortable(signal, startDemo(control, settings.topic, plan.demo)));
-    else if (await pauseDemo(control)) report('The demo generator of an earlier run is paused');
+    else if (await pauseDemo(control, settings.topic)) report('The demo generator of an earlier run is paused');
     return { settings, addresses, crew, control, pipelineWas: outcome };
   } catch (thrown) {
     crew.leave();

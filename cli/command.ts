@@ -41,8 +41,15 @@ export function createCommand({ name, summary, more, examples, settings = [] }: 
       'after',
       () => `\nExample:\n${examples.map(([line, does]) => `  $ ${line}\n      ${does}`).join('\n')}\n`,
     );
-  for (const setting of settings) command.addOption(settingOption(setting));
+  SETTINGS_OF.set(command, settings);
   return command;
+}
+
+const SETTINGS_OF = new WeakMap<Command, readonly SettingName[]>();
+
+/** Adds the flags of the command's settings: after its own options, because help lists groups in the order they came. */
+export function addSettingFlags(command: Command): void {
+  for (const setting of SETTINGS_OF.get(command) ?? []) command.addOption(settingOption(setting));
 }
 
 function settingOption(name: SettingName): Option {

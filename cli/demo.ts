@@ -3,6 +3,7 @@ import { createGeneratorSpec } from '../generator/generator-spec.ts';
 import type { GeneratorSpec } from '../generator/generator-spec.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { generatorId } from '../pipeline/ids.ts';
+import { SETTINGS } from '../pipeline/setting-table.ts';
 import type { GeneratorState } from '../workflows/generator-state.ts';
 import { CliFailure } from './failure.ts';
 import { grouped } from './output.ts';
@@ -19,6 +20,11 @@ export const DEMO = {
   late: 0.001,
 } as const;
 
+/** Each topic has a demo of its own; the usual topic's has the short name. */
+export function demoName(topic: string): string {
+  return topic === SETTINGS.topic.default ? 'demo' : `demo-${topic}`.slice(0, 64);
+}
+
 /** The lateness under which a first window closes soon enough to watch. */
 export const DEMO_LATENESS = '20s';
 
@@ -29,6 +35,7 @@ export function demoSpec(topic: string, { rate, seed }: DemoWish): GeneratorSpec
   try {
     return createGeneratorSpec({
       ...DEMO,
+      name: demoName(topic),
       topic,
       rate: rate ?? DEMO.rate,
       seed: seed ?? Math.floor(Date.now() / 1000),
@@ -40,23 +47,19 @@ export function demoSpec(topic: string, { rate, seed }: DemoWish): GeneratorSpec
 
 /** Starts the demo generator, or lets the one of an earlier run go on; answers in one sentence what it does. Needs a worker. */
 export async function startDemo(control: Control, topic: string, wish: DemoWish): Promise<string> {
-  const target = generatorTarget(DEMO.name);
-  if (await control.isRunning(generatorId(DEMO.name))) {
+  const name = demoName(topic);
+  const target = generatorTarget(name);
+  if (await control.isRunning(generatorId(name))) {
     let state = await control.update<GeneratorState>(target, 'resume', { withinMs: 15_000 });
-    if (state.topic !== topic) {
-      throw new CliFailure(
-        `The generator ${DEMO.name} writes to topic ${state.topic}; \`weir generator stop --name ${DEMO.name}\` ends it.`,
-      );
-    }
     if (wish.rate !== null && wish.rate !== state.rate) {
       state = await control.update<GeneratorState>(target, 'setRate', { args: [wish.rate], withinMs: 15_000 });
     }
-    return `Generator ${DEMO.name} goes on at ${grouped(state.rate)} events/s from message ${grouped(state.nextIndex)}.`;
+    return `Generator ${name} goes on at ${grouped(state.rate)} events/s from message ${grouped(state.nextIndex)}.`;
   }
   const spec = demoSpec(topic, wish);
   await ensureWorkflow(control, {
     type: 'generateEvents',
-    id: generatorId(DEMO.name),
+    id: generatorId(name),
     queue: 'generator',
     input: { spec },
     memo: { spec },
@@ -65,9 +68,10 @@ export async function startDemo(control: Control, topic: string, wish: DemoWish)
 }
 
 /** Pauses the demo generator if it runs, so that no backlog builds up meanwhile. True when it was paused. */
-export async function pauseDemo(control: Control): Promise<boolean> {
-  if (!(await control.isRunning(generatorId(DEMO.name)))) return false;
-  await control.update<GeneratorState>(generatorTarget(DEMO.name), 'pause', { withinMs: 6_000 });
+export async function pauseDemo(control: Control, topic: string): Promise<boolean> {
+  const name = demoName(topic);
+  if (!(await control.isRunning(generatorId(name)))) return false;
+  await control.update<GeneratorState>(generatorTarget(name), 'pause', { withinMs: 6_000 });
   return true;
 }
 

@@ -1,9 +1,9 @@
 // The `weir` command line: every command is mounted here, and every failure ends here in one sentence and an exit code.
-import { CommanderError, Help } from 'commander';
-import type { Command, Option } from 'commander';
+import { CommanderError } from 'commander';
+import type { Command } from 'commander';
 
 import { unknownVariables } from '../pipeline/settings.ts';
-import { createCommand } from './command.ts';
+import { addSettingFlags, createCommand } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { environment } from './environment.ts';
@@ -61,20 +61,13 @@ function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
-/** What only this command has comes before the settings that many share. */
-function settingsLast(command: Command): Option[] {
-  const options = new Help().visibleOptions(command);
-  const isSetting = (option: Option): boolean => option.helpGroupHeading !== undefined;
-  return [...options.filter((each) => !isSetting(each)), ...options.filter(isSetting)];
-}
-
 function prepare(command: Command): void {
+  addSettingFlags(command);
   command
     .exitOverride((error) => {
       throw usageFailure(command, error);
     })
     .configureOutput({ outputError: () => {} })
-    .configureHelp({ sortSubcommands: false, visibleOptions: settingsLast })
     .showSuggestionAfterError(true);
   for (const each of command.commands) prepare(each);
 }

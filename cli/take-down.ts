@@ -42,7 +42,7 @@ async function paused(settings: Settings): Promise<boolean> {
     const { address } = addressesOf(settings).temporal;
     const control = await openControl({ address, namespace: settings.temporalNamespace });
     try {
-      return await pauseDemo(control);
+      return await pauseDemo(control, settings.topic);
     } finally {
       await control.close();
     }

@@ -8,7 +8,11 @@ import { CliFailure } from './failure.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 5_000;
+/** gRPC codes of a call that ran into its deadline: which of the two depends on who noticed first. */
+const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;
+/** What a query gets where no worker has polled for a while. */
+const FAILED_PRECONDITION = 9;
 
 /** Which workflow is meant, and how people call it: "The pipeline of topic orders". `startHint`: what starts it. */
 export type Target = { readonly id: string; readonly title: string; readonly startHint: string };
@@ -81,20 +85,20 @@ async function isRunning(client: Client, id: string): Promise<boolean> {
 async function explainSilence(client: Client, { id, title, startHint }: Target, thrown: unknown): Promise<unknown> {
   if (thrown instanceof WorkflowNotFoundError)
     return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
-  if (!isDeadline(thrown)) return new CliFailure(`${title} refuses: ${rootMessage(thrown)}.`, { cause: thrown });
+  if (!isSilence(thrown)) return new CliFailure(`${title} refuses: ${rootMessage(thrown)}.`, { cause: thrown });
   if (!(await isRunning(client, id).catch(() => true))) {
     return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
   }
   return new CliFailure(
-    `${title} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s: most likely no worker is up; start one with \`weir worker\` or \`weir up\`.`,
+    `${title} does not answer: most likely no worker is up; start one with \`weir worker\` or \`weir up\`.`,
     { cause: thrown },
   );
 }
 
-function isDeadline(thrown: unknown): boolean {
+function isSilence(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
-  if (isGrpcServiceError(thrown)) return thrown.code.valueOf() === DEADLINE_EXCEEDED;
-  return thrown.name === 'WorkflowUpdateRPCTimeoutOrCancelledError' || isDeadline(thrown.cause);
+  if (isGrpcServiceError(thrown)) return [CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION].includes(thrown.code.valueOf());
+  return thrown.name === 'WorkflowUpdateRPCTimeoutOrCancelledError' || isSilence(thrown.cause);
 }
 
 function rootMessage(thrown: unknown): string {
