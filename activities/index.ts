@@ -1,7 +1,7 @@
 // Every activity, by the task queue whose workers run it; dependencies go in here and nowhere else.
 import type pg from 'pg';
 
-import type { CloseMetrics, IngestMetrics } from '../observability/metrics.ts';
+import type { CloseMetrics, GeneratorMetrics, IngestMetrics } from '../observability/metrics.ts';
 import { createAmendLate } from './amend-late.ts';
 import { createAwaitWatermark } from './await-watermark.ts';
 import { createCloseRange } from './close-range.ts';
@@ -16,7 +16,11 @@ export type ActivityDeps = {
   readonly pool: pg.Pool;
   readonly postgresUrl: string;
   readonly kafkaBrokers: readonly string[];
-  readonly metrics: { readonly ingest: IngestMetrics; readonly close: CloseMetrics };
+  readonly metrics: {
+    readonly ingest: IngestMetrics;
+    readonly close: CloseMetrics;
+    readonly generator: GeneratorMetrics;
+  };
 };
 
 /** The activities of one worker process, one group per task queue of pipeline/ids.ts. */
@@ -32,6 +36,6 @@ export function createActivities({ metrics, ...deps }: ActivityDeps) {
       closeRange: createCloseRange(closing),
       amendLate: createAmendLate(closing),
     },
-    generator: { produceEvents: createProduceEvents(deps) },
+    generator: { produceEvents: createProduceEvents({ ...deps, metrics: metrics.generator }) },
   };
 }

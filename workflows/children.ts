@@ -24,18 +24,21 @@ export class Children {
   /** Children that ended although nobody had stopped them. */
   unexpectedEnds = 0;
   private readonly children = new Map<string, Child>();
+  private wantedIds: string[] = [];
   private stopping = false;
 
+  /** Workflow ids, in the order in which they were asked for. */
   get ids(): string[] {
-    return [...this.children.keys()];
+    return this.wantedIds;
   }
 
   /** Starts what is not known to run. A child that is found running for the first time gets `configuration`, if there is one. */
-  async keepAlive(wanted: readonly Wanted[], configuration: Configuration | null): Promise<void> {
+  async keepAlive(wanted: readonly Wanted[], configuration: () => Configuration | null): Promise<void> {
+    this.wantedIds = wanted.map(({ id }) => id);
     await Promise.all(wanted.map((each) => this.keepOneAlive(each, configuration)));
   }
 
-  private async keepOneAlive({ id, start }: Wanted, configuration: Configuration | null): Promise<void> {
+  private async keepOneAlive({ id, start }: Wanted, configuration: () => Configuration | null): Promise<void> {
     const known = this.children.get(id);
     if (known?.state === 'ours') return;
     const child: Child = known ?? { state: 'found' };
@@ -52,7 +55,9 @@ export class Children {
       if (!(failure instanceof WorkflowExecutionAlreadyStartedError)) throw failure;
       child.state = 'found';
       this.children.set(id, child);
-      if (!known && configuration) await this.tell(id, (handle) => handle.signal(configureSignal, configuration));
+      // Only now: what was asked of the pipeline meanwhile must not be undone.
+      const present = known ? null : configuration();
+      if (present) await this.tell(id, (handle) => handle.signal(configureSignal, present));
     }
   }
 

@@ -42,11 +42,7 @@ import { runOptions } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** What a run hands to the one it continues as. */
-type Carried = {
-  readonly paused: boolean;
-  readonly partitions: readonly PartitionReport[];
-  readonly restarts: number;
-};
+type Carried = Pick<PipelineState, 'paused' | 'partitions' | 'restarts'>;
 
 export type RunPipelineInput = {
   readonly spec: PipelineSpec;
@@ -137,8 +133,12 @@ class PipelineLife {
     try {
       const { partitions } = await listPartitions({ spec });
       for (const partition of partitions) this.expect(partition);
-      const configuration = this.input.carried ? null : { spec, pausedByPipeline: this.paused };
-      await this.children.keepAlive(wantedChildren(this.input, { partitions, paused: this.paused }), configuration);
+      const { paused } = this;
+      await this.children.keepAlive(wantedChildren(this.input, { partitions, paused }), () =>
+        this.input.carried ? null : { spec, pausedByPipeline: this.paused },
+      );
+      // Pause or resume came while children were starting: some may not have been there to be told.
+      if (this.paused !== paused) await this.tellPartitions();
       this.failures = NO_FAILURES;
     } catch (failure) {
       if (isCancellation(failure)) throw failure;
@@ -171,19 +171,19 @@ class PipelineLife {
   private async setPaused(paused: boolean): Promise<PipelineState> {
     this.paused = paused;
     this.show();
-    const { topic } = this.input.spec;
-    await Promise.all(
-      [...this.partitions.keys()].map(
-        async (partition) =>
-          await this.children.tell(partitionId(topic, partition), (handle) =>
-            handle.signal(pipelinePausedSignal, paused),
-          ),
-      ),
-    );
+    await this.tellPartitions();
     const answered = (): boolean => this.paused !== paused || (paused ? this.allRest() : this.noneRestsWithUs());
     await condition(answered, this.options.answerWithinMs, { summary: 'partitions answer' });
     this.show();
     return this.state();
+  }
+
+  private async tellPartitions(): Promise<void> {
+    const { topic } = this.input.spec;
+    const ids = [...this.partitions.keys()].map((partition) => partitionId(topic, partition));
+    await Promise.all(
+      ids.map((id) => this.children.tell(id, (handle) => handle.signal(pipelinePausedSignal, this.paused))),
+    );
   }
 
   private allRest(): boolean {
@@ -205,14 +205,14 @@ class PipelineLife {
   }
 
   private async continueIt(): Promise<never> {
-    const carried = { paused: this.paused, partitions: this.reports(), restarts: this.restarts() };
+    const carried = {
+      paused: this.paused,
+      partitions: this.reports(),
+      restarts: this.earlierRestarts + this.children.unexpectedEnds,
+    };
     // The memo tells the command line what the pipeline was given; it is passed on by hand, since not every server does.
     const continueAsNew = makeContinueAsNewFunc<typeof runPipeline>({ memo: workflowInfo().memo ?? {} });
     return await continueAsNew({ ...this.input, carried });
-  }
-
-  private restarts(): number {
-    return this.earlierRestarts + this.children.unexpectedEnds;
   }
 
   private reports(): PartitionReport[] {
@@ -239,7 +239,7 @@ class PipelineLife {
       paused: this.paused,
       partitions: this.reports(),
       children: this.children.ids,
-      restarts: this.restarts(),
+      restarts: this.earlierRestarts + this.children.unexpectedEnds,
       failures: this.failures,
       message: pipelineMessage(phase, { partitions: this.partitions.size, failure: this.failures.message }),
     };

@@ -30,9 +30,9 @@ describe('the workflow bundle', () => {
   it('exports exactly the workflows that the design names', () => {
     // Evaluated as a worker evaluates it; a top-level await would make the exports a promise, and every workflow unknown.
     const context = createContext({ console, TextEncoder, TextDecoder, URL, AbortController });
-    const evaluated = `globalThis.__webpack_module_cache__ = {}; ${code}; __TEMPORAL__.importWorkflows()`;
-    const found: unknown = new Script(evaluated).runInContext(context);
-    expect(Object.keys(found as object).toSorted()).toEqual(EXPECTED);
+    const evaluated = `globalThis.__webpack_module_cache__ = {}; ${code}\n; __TEMPORAL__.importWorkflows()`;
+    const found: object = new Script(evaluated).runInContext(context);
+    expect(Object.keys(found).toSorted()).toEqual(EXPECTED);
   });
 
   it('keeps the names under which Temporal knows the workflows', () => {
@@ -45,7 +45,9 @@ describe('the workflow bundle', () => {
     for (const name of readdirSync(FOLDER)) {
       const values = readFileSync(`${FOLDER}${name}`, 'utf8').matchAll(/^import (?!type)[^;]*from '([^']+)'/gm);
       for (const [, from] of values) {
-        expect(from, name).toMatch(/^(@temporalio\/(workflow|common)|\.\/[a-z-]+\.ts|\.\.\/pipeline\/[a-z-]+\.ts)$/);
+        expect(`${name} imports ${from}`).toMatch(
+          / (@temporalio\/(workflow|common)|\.\/[a-z-]+\.ts|\.\.\/pipeline\/[a-z-]+\.ts)$/,
+        );
       }
     }
   });
