@@ -9,11 +9,12 @@ import { createPatientWriter } from '../generator/patient-writer.ts';
 import { createMessageMaker } from '../generator/produced-message.ts';
 import { SYSTEM_CLOCK, sendOnSchedule } from '../generator/send-on-schedule.ts';
 import { openEventWriter } from '../kafka/event-writer.ts';
+import type { GeneratorMetrics } from '../observability/metrics.ts';
 
 export type { GeneratorSpec } from '../generator/generator-spec.ts';
 export type { Segment } from '../generator/pace.ts';
 
-export type ProduceDeps = { readonly kafkaBrokers: readonly string[] };
+export type ProduceDeps = { readonly kafkaBrokers: readonly string[]; readonly metrics: GeneratorMetrics };
 
 /**
  * `fromIndex`: first message of the lease. `toIndex`: index to end before, null for none. `maxBehindMs`: a lease that would
@@ -67,12 +68,20 @@ export const createProduceEvents =
     const context = Context.current();
     const heard: Partial<ProduceHeartbeat> | undefined = context.info.heartbeatDetails;
     const fromIndex = Math.max(input.fromIndex, heard?.nextIndex ?? 0);
-    const result = await produce(deps, { ...input, fromIndex, spec: createGeneratorSpec(input.spec) });
+    const lease = { ...input, fromIndex, spec: createGeneratorSpec(input.spec) };
+    const result = isTooFarBehind(lease)
+      ? ({ nextIndex: fromIndex, unconfirmed: 0, sent: 0, reason: 'behind-schedule', trouble: null } as const)
+      : await produce(deps, lease);
     // A paused activity must throw its cancellation: returning would complete it.
     if (context.cancellationDetails?.paused) throw context.cancellationSignal.reason;
     const mayHaveReached = Math.min(heard?.mayReachIndex ?? 0, input.toIndex ?? Infinity);
     return { ...result, unconfirmed: Math.max(result.unconfirmed, mayHaveReached - result.nextIndex) };
   };
+
+function isTooFarBehind({ spec, segment, fromIndex, maxBehindMs }: ProduceInput): boolean {
+  const paced = spec.startTimeMs === null;
+  return paced && maxBehindMs !== null && behindMs(segment, fromIndex, SYSTEM_CLOCK.nowMs()) > maxBehindMs;
+}
 
 async function produce(deps: ProduceDeps, input: ProduceInput): Promise<ProduceResult> {
   const { spec, segment, fromIndex, toIndex } = input;
@@ -80,9 +89,6 @@ async function produce(deps: ProduceDeps, input: ProduceInput): Promise<ProduceR
   const clock = SYSTEM_CLOCK;
   const startedMs = clock.nowMs();
   const paced = spec.startTimeMs === null;
-  if (paced && input.maxBehindMs !== null && behindMs(segment, fromIndex, startedMs) > input.maxBehindMs) {
-    return { nextIndex: fromIndex, unconfirmed: 0, sent: 0, reason: 'behind-schedule', trouble: null };
-  }
   const endIndex = toIndex ?? Infinity;
   const endMs = startedMs + input.leaseMs;
   const patience = limitPatience(signal, endMs + OVERTIME_MS - startedMs);
@@ -107,7 +113,10 @@ async function produce(deps: ProduceDeps, input: ProduceInput): Promise<ProduceR
   const heartbeats = setInterval(report, HEARTBEAT_EVERY_MS);
   const onAcknowledged = (nextIndex: number, messages: number): void => {
     acknowledged = nextIndex;
-    meter.add(messages, clock.nowMs());
+    const nowMs = clock.nowMs();
+    meter.add(messages, nowMs);
+    const behindSeconds = paced ? behindMs(segment, nextIndex, nowMs) / 1_000 : 0;
+    deps.metrics.produced({ generator: spec.name, topic: spec.topic, messages, behindSeconds });
   };
   const maker = createMessageMaker(spec);
   try {

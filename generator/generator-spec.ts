@@ -40,7 +40,7 @@ export const GENERATOR_DEFAULTS: Omit<GeneratorSpec, 'topic'> = {
   startTimeMs: null,
 };
 
-export const MAX_RATE = 1_000_000;
+const MAX_RATE = 1_000_000;
 const MAX_USERS = 10_000_000;
 const DAY_MS = 86_400_000;
 const YEAR_9000_MS = 221_845_392_000_000;

@@ -4,7 +4,7 @@ const GOLDEN = 0x9e3779b9;
 const TWO_32 = 4_294_967_296;
 
 /** Murmur3's finalizer: a bijection of 32 bits in which every input bit moves every output bit. */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let mixed = value | 0;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);

@@ -33,11 +33,11 @@ export type GenerateEventsInput = {
   readonly options?: Partial<RunOptions>;
 };
 
-export const setRateUpdate = defineUpdate<GeneratorState, [number]>('setRate');
-export const pauseGeneratorUpdate = defineUpdate<GeneratorState>('pause');
-export const resumeGeneratorUpdate = defineUpdate<GeneratorState>('resume');
-export const stopGeneratorUpdate = defineUpdate<GeneratorState>('stop');
-export const generatorStateQuery = defineQuery<GeneratorState>('state');
+const setRateUpdate = defineUpdate<GeneratorState, [number]>('setRate');
+const pauseGeneratorUpdate = defineUpdate<GeneratorState>('pause');
+const resumeGeneratorUpdate = defineUpdate<GeneratorState>('resume');
+const stopGeneratorUpdate = defineUpdate<GeneratorState>('stop');
+const generatorStateQuery = defineQuery<GeneratorState>('state');
 
 const GENERATOR_LEASE_MS = 60_000;
 /** A schedule that stood still for longer is not made up for: nobody wants hours of backlog at once. */

@@ -1,4 +1,5 @@
 // One lease of a generator at a time: where it begins, how it ends, and what it tells meanwhile.
+import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 
@@ -6,6 +7,7 @@ import { createProduceEvents } from '../../activities/produce-events.ts';
 import type { ProduceHeartbeat, ProduceInput, ProduceResult } from '../../activities/produce-events.ts';
 import { createGeneratorSpec } from '../../generator/generator-spec.ts';
 import { createMessageMaker } from '../../generator/produced-message.ts';
+import { openMetrics } from '../../observability/metrics.ts';
 import { brokers, freshTopic, readWholeTopic } from '../generator/generator-world.ts';
 
 async function freshInput(given: Partial<ProduceInput> = {}): Promise<ProduceInput> {
@@ -14,7 +16,8 @@ async function freshInput(given: Partial<ProduceInput> = {}): Promise<ProduceInp
   return { spec, segment, fromIndex: 0, toIndex: null, leaseMs: 1_000, maxBehindMs: 300_000, ...given };
 }
 
-const produce = createProduceEvents({ kafkaBrokers: brokers() });
+const metrics = openMetrics({ processMetrics: false }).generator;
+const produce = createProduceEvents({ kafkaBrokers: brokers(), metrics });
 const run = async (environment: MockActivityEnvironment, input: ProduceInput): Promise<ProduceResult> =>
   await environment.run(produce, input);
 
@@ -65,7 +68,7 @@ test('a lease whose worker shuts down ends at once, with everything acknowledged
 test('a lease that an operator pauses throws its cancellation instead of completing', async () => {
   const environment = new MockActivityEnvironment();
   const running = run(environment, await freshInput({ leaseMs: 60_000 }));
-  environment.cancel('PAUSED', { paused: true } as never);
+  environment.cancel('PAUSED', new ActivityCancellationDetails({ paused: true }));
   await expect(running).rejects.toThrow('PAUSED');
 });
 

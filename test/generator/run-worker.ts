@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 
 import { createProduceEvents } from '../../activities/produce-events.ts';
+import { openMetrics } from '../../observability/metrics.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+
+const metrics = openMetrics({ processMetrics: false }).generator;
 
 export type WorkerPlace = { readonly queue: string; readonly address: string; readonly kafkaBrokers: string[] };
 
@@ -16,7 +19,7 @@ export async function runWorker<T>(place: WorkerPlace, work: () => Promise<T>): 
       connection,
       taskQueue: place.queue,
       workflowsPath: WORKFLOWS,
-      activities: { produceEvents: createProduceEvents({ kafkaBrokers: place.kafkaBrokers }) },
+      activities: { produceEvents: createProduceEvents({ kafkaBrokers: place.kafkaBrokers, metrics }) },
       maxHeartbeatThrottleInterval: '500ms',
       shutdownForceTime: '20s',
     });

@@ -18,6 +18,7 @@ type Told = {
   readonly cents: number;
 };
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MINUTE_MS = 60_000;
 const LATEST_FUTURE_MS = 300_000;
 const TEXTS = ['user_id', 'device', 'location', 'session_id'];
@@ -65,7 +66,7 @@ function readMessage(value: Buffer, timestampMs: number): Told | null {
 
 function readFields(value: Buffer): Fields | null {
   try {
-    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value));
+    const json: unknown = JSON.parse(UTF8.decode(value));
     return typeof json === 'object' && json !== null && !Array.isArray(json) ? { ...json } : null;
   } catch {
     return null;
@@ -83,9 +84,10 @@ function readTime(text: unknown): number | null {
 type Tally = {
   readonly startMs: number;
   readonly group: readonly string[];
+  /** Shared and empty where nobody asks who it was. */
   readonly users: Set<string>;
   readonly sessions: Set<string>;
-  readonly types: Map<string, number>;
+  readonly types: Record<string, number>;
   events: number;
   firstMs: number;
   lastMs: number;
@@ -95,24 +97,30 @@ type Tally = {
 };
 
 class Tallies {
-  private readonly byKey = new Map<string, Tally>();
+  private readonly byStart = new Map<number, Map<string, Tally>>();
   private readonly lengthMs: number;
   private readonly slideMs: number;
+  private readonly distinct: boolean;
 
-  constructor(minutes: number, slideMinutes = minutes) {
+  constructor(minutes: number, { slideMinutes = minutes, distinct = true } = {}) {
     this.lengthMs = minutes * MINUTE_MS;
     this.slideMs = slideMinutes * MINUTE_MS;
+    this.distinct = distinct;
   }
 
   add(told: Told, group: readonly string[]): void {
+    const key = group.join('\u0001');
     const lastStart = Math.floor(told.atMs / this.slideMs) * this.slideMs;
     for (let startMs = lastStart; startMs + this.lengthMs > told.atMs; startMs -= this.slideMs) {
-      const key = `${startMs} ${group.join('\u0001')}`;
-      const tally = this.byKey.get(key) ?? emptyTally(startMs, group);
-      this.byKey.set(key, tally);
-      tally.users.add(told.user);
-      tally.sessions.add(told.session);
-      tally.types.set(told.type, (tally.types.get(told.type) ?? 0) + 1);
+      const tallies = this.byStart.get(startMs) ?? new Map<string, Tally>();
+      this.byStart.set(startMs, tallies);
+      const tally = tallies.get(key) ?? emptyTally({ startMs, group, distinct: this.distinct });
+      tallies.set(key, tally);
+      if (this.distinct) {
+        tally.users.add(told.user);
+        tally.sessions.add(told.session);
+      }
+      tally.types[told.type] = (tally.types[told.type] ?? 0) + 1;
       tally.events += 1;
       tally.firstMs = Math.min(tally.firstMs, told.atMs);
       tally.lastMs = Math.max(tally.lastMs, told.atMs);
@@ -123,7 +131,8 @@ class Tallies {
   }
 
   rows(measures: (tally: Tally) => Row): Row[] {
-    return [...this.byKey.values()].map((tally) => {
+    const tallies = [...this.byStart.values()].flatMap((those) => [...those.values()]);
+    return tallies.map((tally) => {
       const ends = { window_start: iso(tally.startMs), window_end: iso(tally.startMs + this.lengthMs) };
       return { ...ends, ...measures(tally) };
     });
@@ -132,19 +141,22 @@ class Tallies {
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const money = (cents: number): string => (cents / 100).toFixed(2);
-const emptyTally = (startMs: number, group: readonly string[]): Tally => ({
-  startMs,
-  group,
-  users: new Set(),
-  sessions: new Set(),
-  types: new Map(),
-  events: 0,
-  firstMs: Infinity,
-  lastMs: -Infinity,
-  cents: 0,
-  most: 0,
-  least: Infinity,
-});
+const NOBODY = new Set<string>();
+
+function emptyTally({ distinct, ...window }: Pick<Tally, 'startMs' | 'group'> & { distinct: boolean }): Tally {
+  return {
+    ...window,
+    users: distinct ? new Set() : NOBODY,
+    sessions: distinct ? new Set() : NOBODY,
+    types: {},
+    events: 0,
+    firstMs: Infinity,
+    lastMs: -Infinity,
+    cents: 0,
+    most: 0,
+    least: Infinity,
+  };
+}
 
 /**
  * The rows that all windows have, late events included, each event counted once by (timestamp, event_id). Messages that
@@ -156,7 +168,7 @@ export function recount(messages: Iterable<{ value: Buffer; timestampMs: number 
 } {
   const seen = new Set<string>();
   const types = new Tallies(1);
-  const users = new Tallies(5, 1);
+  const users = new Tallies(5, { slideMinutes: 1, distinct: false });
   const purchases = new Tallies(10);
   const sessions = new Tallies(5);
   const devices = new Tallies(10);
@@ -179,7 +191,7 @@ export function recount(messages: Iterable<{ value: Buffer; timestampMs: number 
     user_activity: users.rows((tally) => ({
       user_id: tally.group[0],
       event_count: tally.events,
-      events_by_type: Object.fromEntries(tally.types),
+      events_by_type: tally.types,
       first_event: iso(tally.firstMs),
       last_event: iso(tally.lastMs),
     })),
@@ -197,7 +209,7 @@ export function recount(messages: Iterable<{ value: Buffer; timestampMs: number 
       session_id: tally.group[0],
       user_id: [...tally.users].toSorted()[0],
       events_in_session: tally.events,
-      events_by_type: Object.fromEntries(tally.types),
+      events_by_type: tally.types,
       session_start: iso(tally.firstMs),
       session_end: iso(tally.lastMs),
       session_duration_seconds: (tally.lastMs - tally.firstMs) / 1_000,
