@@ -1,4 +1,6 @@
 // Picks the port of each server: the one it had before, else the usual one, else any free one.
+import { setTimeout as pause } from 'node:timers/promises';
+
 import getPort, { clearLockedPorts } from 'get-port';
 
 /** Every port a stack can need; kafkaController is Kafka's talk with itself. */
@@ -9,6 +11,7 @@ export const USUAL_PORTS = {
   temporal: 7233,
   temporalUi: 8233,
 } as const;
+const LINGER_MS = 1_500;
 export type PortName = keyof typeof USUAL_PORTS;
 const PORT_NAMES: readonly PortName[] = ['kafka', 'kafkaController', 'postgres', 'temporal', 'temporalUi'];
 export type StackPorts = Readonly<Record<PortName, number>>;
@@ -24,6 +27,8 @@ export type PortWish = {
 
 /** A port for each name. Nothing is reserved: a server that finds its port gone meanwhile has to choose again. */
 export async function choosePorts(wish: PortWish): Promise<StackPorts> {
+  const { remembered, inUse } = wish;
+  if (remembered) await soonFree(PORT_NAMES.filter((name) => !inUse.includes(name)).map((name) => remembered[name]));
   // get-port never hands out a port twice within 15 s: right within one round, wrong for a stack that starts again.
   clearLockedPorts();
   const chosen: Record<PortName, number> = { ...USUAL_PORTS };
@@ -34,6 +39,14 @@ export async function choosePorts(wish: PortWish): Promise<StackPorts> {
     else chosen[name] = await getPort({ port: [before, usual].filter((port) => port !== undefined) });
   }
   return chosen;
+}
+
+/** A killed server holds its port for a moment longer: worth waiting for, since people and clients know the port. */
+async function soonFree(ports: readonly number[]): Promise<void> {
+  const deadline = Date.now() + LINGER_MS;
+  for (const port of ports) {
+    while (Date.now() < deadline && !(await isPortFree(port))) await pause(50);
+  }
 }
 
 /** Whether nothing listens on `port` of this machine. */

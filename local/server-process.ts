@@ -21,6 +21,7 @@ import { StackError, errorCode } from './stack-error.ts';
 const LOG_ROTATE_BYTES = 20_000_000;
 const POLL_MS = 100;
 const SETTLE_MS = 300;
+const RETRY_MS = 1_000;
 
 export type ServerLaunch = {
   readonly name: ServerName;
@@ -33,6 +34,8 @@ export type ServerLaunch = {
   readonly stopSignal: 'SIGTERM' | 'SIGINT';
   readonly stopGraceMs: number;
   readonly startDeadlineMs: number;
+  /** How often to try again when it ends while starting; 0 unless given. */
+  readonly retries?: number;
   readonly isHealthy: () => Promise<boolean>;
 };
 
@@ -67,6 +70,10 @@ export async function startServer(home: HomeFolder, launch: ServerLaunch, signal
     signal?.throwIfAborted();
     if (spawnError !== null) throw new StackError(`${title} could not be run: ${(spawnError as Error).message}.`);
     if (runningServer(home, launch.name) === null) {
+      if ((launch.retries ?? 0) > 0) {
+        await pause(RETRY_MS);
+        return startServer(home, { ...launch, retries: (launch.retries ?? 0) - 1 }, signal);
+      }
       throw new StackError(`${title} ended while it was starting; ${lastWords(logFile(home, launch.name))}`);
     }
     // Seen healthy twice: on a port that was lost to a stranger, the stranger answers while ours is about to end.

@@ -37,7 +37,7 @@ export type StackRequest = {
 };
 
 /** `elsewhere`: not ours. `unhealthy`: the process lives (or the address is set) but does not answer. */
-export type ServerState = 'running' | 'unhealthy' | 'stopped' | 'elsewhere';
+type ServerState = 'running' | 'unhealthy' | 'stopped' | 'elsewhere';
 
 export type StackStatus = {
   readonly addresses: StackAddresses;

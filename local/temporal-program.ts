@@ -11,7 +11,7 @@ import { StackError } from './stack-error.ts';
 
 const MODULE = fileURLToPath(new URL('temporal/', import.meta.url));
 const CLI_VERSION = '1.8.2';
-export const OLDEST_GO = [1, 26, 4] as const;
+const OLDEST_GO = [1, 26, 4] as const;
 const OLDEST_CLI = [1, 5, 0] as const;
 /** The server inside the oldest usable program: one built from source calls itself 0.0.0-DEV and names only its server. */
 const OLDEST_SERVER = [1, 29, 0] as const;
