@@ -19,7 +19,7 @@ export type TopicMetadata = {
   readonly topic: string;
   readonly partitionMetadata: readonly PartitionMetadata[];
 };
-export type PartitionMetadata = {
+type PartitionMetadata = {
   readonly partitionErrorCode: number;
   readonly partitionId: number;
   readonly leader: number;

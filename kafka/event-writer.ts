@@ -85,7 +85,8 @@ class Writer implements EventWriter {
     const ticket = new Ticket(messages.length);
     for (const message of messages) {
       const key = typeof message.key === 'string' ? Buffer.from(message.key) : message.key;
-      this.#queue(this.#choosePartition(message.partition, key)).add({ ...message, key }, ticket);
+      const { value, timestampMs, headers } = message;
+      this.#queue(this.#choosePartition(message.partition, key)).add({ key, value, timestampMs, headers }, ticket);
     }
     // Starts once the callers of this turn of the event loop have added theirs, so that small writes share a batch.
     if (!this.#running) {

@@ -3,7 +3,10 @@ import { assert } from '../pipeline/ensure.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 import { readInt64 } from './record-batch.ts';
 
-/** Offsets are -1 where the broker gave an error instead. `records` is a view into the answer, which nobody else uses. */
+/**
+ * Offsets are -1 where the broker gave an error instead, and -1 without an error when it throttles: then it answers with
+ * nothing at all. `records` is a view into the answer, which nobody else uses.
+ */
 export type FetchResponse = {
   readonly throttleMs: number;
   readonly errorCode: number;

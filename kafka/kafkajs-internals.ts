@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 
 /** What kafkajs writes to a socket: it asks only for these two views of an encoder. */
-export type Frame = { readonly buf: Buffer; readonly buffer: Buffer };
+type Frame = { readonly buf: Buffer; readonly buffer: Buffer };
 
 /** One request of Kafka's protocol and how its answer is read; `parse` gets what `decode` gave. */
 export type ProtocolRequest<Answer> = {

@@ -75,7 +75,7 @@ export class PartitionFetch {
         const fetched = await this.#once(offset);
         this.#backoff.reset();
         this.#waitingFor = null;
-        return fetched;
+        if (fetched !== null) return fetched;
       } catch (thrown) {
         this.#stop.throwIfAborted();
         if (thrown instanceof OffsetBeyondEndError) {
@@ -101,15 +101,17 @@ export class PartitionFetch {
     }
   }
 
-  async #once(offset: number): Promise<FetchedMessages> {
+  /** Null when the broker throttles and answers with nothing; kafkajs holds the next request back for that time. */
+  async #once(offset: number): Promise<FetchedMessages | null> {
     const { topic, partition } = this.#options;
     const leader = (this.#leader ??= await this.#findLeader());
     const answer = await this.#ask(leader, offset);
     if (answer.throttleMs > 0) this.#throttledUntilMs = Date.now() + answer.throttleMs;
     if (answer.errorCode === OFFSET_OUT_OF_RANGE) await this.#explainOutOfRange(leader, offset);
     this.#throwRefusal(answer.errorCode);
-    const { bytes, ...records } = { bytes: answer.records, ...answer };
-    const read = await readRecords({ topic, partition, bytes, fromOffset: offset, aborted: records.aborted });
+    if (answer.highWatermark < 0) return null;
+    const bytes = answer.records;
+    const read = await readRecords({ topic, partition, bytes, fromOffset: offset, aborted: answer.aborted });
     // Kafka returns a first batch larger than the limit whole; should a broker cut it, a larger fetch gets it.
     const cutOff = read.nextOffset === offset && bytes.length > 0;
     this.#maxBytes = cutOff ? Math.min(this.#maxBytes * 2, 2 ** 30) : this.#options.maxBytes;

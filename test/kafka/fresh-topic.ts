@@ -2,14 +2,16 @@
 import { randomUUID } from 'node:crypto';
 
 import { CompressionTypes } from 'kafkajs';
-import type { Admin } from 'kafkajs';
+import type { Admin, ITopicConfig } from 'kafkajs';
 import { inject } from 'vitest';
 
 import { connectKafka } from '../../kafka/client.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
 import { openPartitionReader } from '../../kafka/partition-reader.ts';
 import type { PartitionReader, PartitionReaderOptions } from '../../kafka/partition-reader.ts';
+import { describeTopic } from '../../kafka/topics.ts';
 import type { Message } from '../../pipeline/message.ts';
+import { eventually } from '../support/eventually.ts';
 
 export type FreshTopic = { readonly brokers: string[]; readonly topic: string; readonly client: KafkaClient };
 
@@ -23,6 +25,16 @@ export async function withAdmin<Result>(client: KafkaClient, use: (admin: Admin)
   }
 }
 
+/** Makes a topic and waits until it is led. kafkajs's own wait for leaders fails when the broker is slow to learn of the topic. */
+export async function makeTopic(client: KafkaClient, config: ITopicConfig): Promise<void> {
+  await withAdmin(client, (admin) => admin.createTopics({ waitForLeaders: false, topics: [config] }));
+  const isLed = async () => {
+    const { partitions } = await describeTopic({ brokers: client.brokers, topic: config.topic });
+    return partitions.every(({ leader }) => leader !== null);
+  };
+  await eventually(isLed, { deadlineMs: 30_000, what: `topic ${config.topic} has leaders` });
+}
+
 /** Makes an empty topic with a random name. */
 export async function freshTopic(
   options: { readonly partitions?: number; readonly settings?: Readonly<Record<string, string>> } = {},
@@ -31,9 +43,7 @@ export async function freshTopic(
   const topic = `test-${randomUUID()}`;
   const client = connectKafka({ brokers });
   const configEntries = Object.entries(options.settings ?? {}).map(([name, value]) => ({ name, value }));
-  await withAdmin(client, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: options.partitions ?? 1, configEntries }] }),
-  );
+  await makeTopic(client, { topic, numPartitions: options.partitions ?? 1, configEntries });
   return { brokers, topic, client };
 }
 

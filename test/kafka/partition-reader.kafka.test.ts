@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 
 import { LostRangeError, OffsetBeyondEndError } from '../../kafka/failures.ts';
-import { freshTopic, produceWithKafkajs, readUpTo, withAdmin, withReader } from './fresh-topic.ts';
+import { freshTopic, makeTopic, produceWithKafkajs, readUpTo, withAdmin, withReader } from './fresh-topic.ts';
 
 const numbered = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => ({ key: `k${from + index}`, value: `v${from + index}` }));
@@ -201,9 +201,7 @@ test('a topic that does not exist yet is waited for', async () => {
   await withReader(later, {}, async (reader) => {
     const waiting = reader.next();
     await expect.poll(() => reader.waitingFor()).toMatch(/can't be read/);
-    await withAdmin(fresh.client, (admin) =>
-      admin.createTopics({ topics: [{ topic: later.topic, numPartitions: 1 }] }),
-    );
+    await makeTopic(fresh.client, { topic: later.topic, numPartitions: 1 });
     expect(await waiting).toMatchObject({ fromOffset: 0, messages: [] });
     expect(reader.waitingFor()).toBeNull();
   });
