@@ -95,7 +95,7 @@ function postgresSentence(thrown: unknown): string | null {
       return 'PostgreSQL has no free connection; end other clients or raise max_connections.';
     default:
       return UNREACHABLE.has(error.code)
-        ? `A server does not answer (${messageOf(error)}); \`weir stack status\` and \`weir doctor\` say which and why.`
+        ? `PostgreSQL does not answer (${messageOf(error)}); start it with \`weir up\` or \`weir stack start\`, or ${name}.`
         : null;
   }
 }

@@ -27,6 +27,8 @@ const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 /** A worker that lived this long did work: its next end counts as the first again. */
 const SETTLED_AFTER_MS = 60_000;
+/** Lines of a log in which the cause of an end is looked for. */
+const LAST_LINES = 5;
 
 type Member = { name: string; startedAtMs: number; ends: number; restartAtMs: number | null };
 
@@ -135,10 +137,9 @@ function workerEnvironment({ settings, addresses }: CrewOptions): NodeJS.Process
 export function lastWords(home: string, name: string): string {
   const path = logFile(homeFolder(home), name);
   try {
-    const lines = readFileSync(path, 'utf8').slice(-10_000).trim().split('\n');
-    const last =
-      lines.findLast((line) => line.startsWith('weir: ') || line.includes('"level":50')) ?? lines.at(-1) ?? '';
-    return `Its log ${path} says: ${messageIn(last).slice(0, 300)}`;
+    const lines = readFileSync(path, 'utf8').slice(-10_000).trim().split('\n').slice(-LAST_LINES);
+    const last = lines.findLast((line) => line.startsWith('weir: ') || line.includes('"level":50'));
+    return last === undefined ? `Its log is ${path}.` : `Its log ${path} says: ${messageIn(last).slice(0, 300)}`;
   } catch {
     return `It left no log in ${path}.`;
   }

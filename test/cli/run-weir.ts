@@ -1,0 +1,23 @@
+// Runs the real `weir` command as a person would, and returns what it printed and how it ended.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const WEIR = fileURLToPath(new URL('../../cli/weir.js', import.meta.url));
+
+export type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs `weir` with these arguments; `env` replaces every WEIR_ variable of the test run. */
+export async function runWeir(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('WEIR_'));
+  return await new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [WEIR, ...args],
+      { env: { ...Object.fromEntries(inherited), ...env }, timeout: 50_000 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
