@@ -36,7 +36,7 @@ export type ConsumeResult = {
 };
 
 /** Heartbeat details: hints for people; only the checkpoint row is the truth. */
-export type ConsumeHeartbeat = Omit<ChainProgress, 'nextOffset' | 'endOffset'> & {
+type ConsumeHeartbeat = Omit<ChainProgress, 'nextOffset' | 'endOffset'> & {
   readonly nextOffset: string;
   readonly endOffset: string;
   readonly lag: number;

@@ -8,7 +8,7 @@ import { ForeignSchemaError } from '../postgres/checkpoints.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 
 /** Types of failure that workflows tell apart. */
-export const LOST_RANGE = 'LostRange';
+const LOST_RANGE = 'LostRange';
 const FOREIGN_SCHEMA = 'ForeignSchema';
 const FENCED = 'Fenced';
 

@@ -1,5 +1,5 @@
 // Micro-batches: every offset of a fetch is accounted for, whatever the messages are and wherever a batch is cut.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import type { Counts } from '../../pipeline/checkpoint.ts';
