@@ -1,6 +1,5 @@
 // Speaking to the workflows from the command line: Updates with a deadline, queries, starts, and clear words when nobody answers.
-import { Client, Connection, WorkflowNotFoundError, isGrpcServiceError } from '@temporalio/client';
-import type { WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 
 import { messageOf } from '../pipeline/ensure.ts';
 import { TASK_QUEUES } from '../pipeline/ids.ts';
@@ -33,6 +32,8 @@ export type Control = {
 
 /** Connects, or throws one sentence. */
 export async function openControl({ address, namespace }: { address: string; namespace: string }): Promise<Control> {
+  // Loaded here, because it takes as long to load as everything else together, and most commands do without it.
+  const { Client: TemporalClient, Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT_MS }).catch(
     (cause: unknown) => {
       throw new CliFailure(
@@ -41,7 +42,7 @@ export async function openControl({ address, namespace }: { address: string; nam
       );
     },
   );
-  const client = new Client({ connection, namespace });
+  const client = new TemporalClient({ connection, namespace });
   const ask = async <Answer>(
     target: Target,
     withinMs: number,
@@ -77,14 +78,13 @@ async function isRunning(client: Client, id: string): Promise<boolean> {
   try {
     return (await client.workflow.getHandle(id).describe()).status.name === 'RUNNING';
   } catch (thrown) {
-    if (thrown instanceof WorkflowNotFoundError) return false;
+    if (isNotFound(thrown)) return false;
     throw thrown;
   }
 }
 
 async function explainSilence(client: Client, { id, title, startHint }: Target, thrown: unknown): Promise<unknown> {
-  if (thrown instanceof WorkflowNotFoundError)
-    return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
+  if (isNotFound(thrown)) return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
   if (!isSilence(thrown)) return new CliFailure(`${title} refuses: ${rootMessage(thrown)}.`, { cause: thrown });
   if (!(await isRunning(client, id).catch(() => true))) {
     return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
@@ -95,9 +95,13 @@ async function explainSilence(client: Client, { id, title, startHint }: Target, 
   );
 }
 
+const isNotFound = (thrown: unknown): boolean => thrown instanceof Error && thrown.name === 'WorkflowNotFoundError';
+
 function isSilence(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
-  if (isGrpcServiceError(thrown)) return [CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION].includes(thrown.code.valueOf());
+  if ('code' in thrown && typeof thrown.code === 'number') {
+    return [CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION].includes(thrown.code);
+  }
   return thrown.name === 'WorkflowUpdateRPCTimeoutOrCancelledError' || isSilence(thrown.cause);
 }
 
