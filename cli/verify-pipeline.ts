@@ -18,6 +18,10 @@ import { RecountTables } from '../postgres/verify-recount.ts';
 import { checkResults } from '../postgres/verify-results.ts';
 import { recountTopic } from './verify-topic.ts';
 
+/** Memory of one sort or hash; the cores stay ingestion's; compiling takes longer than what it would save here. */
+const SESSION = `set local work_mem = '96MB'; set local statement_timeout = 0; set local jit = off;
+  set local max_parallel_workers_per_gather = 0`;
+
 /** `done` and `of` are null where the length is not known. */
 export type VerifyProgress = { readonly step: string; readonly done: number | null; readonly of: number | null };
 
@@ -74,7 +78,7 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
 }
 
 async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: VerifyInput): Promise<Snapshot> {
-  await client.query(`set transaction read only; set local work_mem = '96MB'; set local statement_timeout = 0`);
+  await client.query(`set transaction read only; ${SESSION}`);
   onProgress?.({ step: 'counts', done: null, of: null });
   const checkpoints = await readCheckpoints(client, spec);
   if (checkpoints.length === 0) {

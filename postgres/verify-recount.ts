@@ -31,7 +31,7 @@ const TABLES = `
   create temp table recounted_ranges (partition int not null, from_offset bigint not null, to_offset bigint not null, messages bigint not null)`;
 
 /** Bounds what a hash or sort of the recount takes; what is larger goes to disk. */
-const SESSION = `set work_mem = '96MB'; set maintenance_work_mem = '128MB'; set statement_timeout = 0`;
+const SESSION = `set work_mem = '96MB'; set statement_timeout = 0; set jit = off; set max_parallel_workers_per_gather = 0`;
 
 /**
  * One session with temporary tables: they vanish with it, whatever ends it. `add` returns when the rows before these are
