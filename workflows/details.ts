@@ -96,7 +96,7 @@ export function partitionMessage(
     paused: of.byPerson
       ? `Paused; "weir partition resume ${of.partition}" goes on from the checkpoint.`
       : 'Paused with its pipeline; "weir pipeline resume" goes on from the checkpoint.',
-    'stopped: lost range': `${of.failure ?? ''} Nothing is read until somebody accepts the loss ("weir partition accept-gap ${of.partition}").`,
+    'stopped: lost range': `${of.failure ?? ''} Nothing is read until then; "weir partition resume ${of.partition}" looks again.`,
     stopped: 'Stopped with its pipeline; the checkpoint stays.',
   };
   return sentences[phase];

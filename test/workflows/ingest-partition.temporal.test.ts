@@ -69,12 +69,13 @@ describe.concurrent('ingestPartition', { timeout: 120_000 }, () => {
       await world.send(eventsFrom(DAY, 50));
       await world.withAdmin(async (admin) => {
         const partitions = [{ partition: 0, offset: '30' }];
+        // Makes kafkajs look up the leader that deleteTopicRecords needs.
+        await admin.fetchTopicOffsets(world.spec.topic);
         await admin.deleteTopicRecords({ topic: world.spec.topic, partitions });
       });
       await world.start();
       const lost = await untilPhase(world, 'stopped: lost range');
-      expect(lost.message).toMatch(/accept-gap 0/);
-      expect(lost.message).toMatch(/30/);
+      expect(lost.message).toMatch(/Offsets 0 to 29 .* are gone.*accept-gap 0.*resume 0/);
       expect(await world.count('events')).toBe(0);
       const { lease } = lost;
       await world.client.workflow.getHandle(partitionId(world.spec.topic, 0)).executeUpdate('resume');

@@ -1,0 +1,122 @@
+// Records histories of every workflow in its different states, from a real pipeline on real servers, for the replay tests.
+// Run after a change of workflow code that is meant to break replay, with the addresses in the environment:
+//   WEIR_KAFKA_BROKERS=... WEIR_POSTGRES_URL=... WEIR_TEMPORAL_ADDRESS=... npx tsx scripts/record-histories.ts
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+
+import { partitionOffsets } from '../kafka/topics.ts';
+import { must } from '../pipeline/ensure.ts';
+import { offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
+import { eventually } from '../test/support/eventually.ts';
+import type { Servers } from '../test/support/servers.ts';
+import { eventAt, eventsFrom, inWorld, startWorker } from '../test/workflows/pipeline-world.ts';
+import type { PipelineWorld } from '../test/workflows/pipeline-world.ts';
+import type { WindowsState } from '../workflows/commands.ts';
+
+const FOLDER = fileURLToPath(new URL('../test/workflows/histories/', import.meta.url));
+const WITHIN = { deadlineMs: 60_000 };
+const { env } = process;
+
+function serversOfEnvironment(): Servers {
+  return {
+    kafkaBrokers: must(env.WEIR_KAFKA_BROKERS, 'WEIR_KAFKA_BROKERS').split(','),
+    postgresUrl: must(env.WEIR_POSTGRES_URL, 'WEIR_POSTGRES_URL'),
+    temporalAddress: must(env.WEIR_TEMPORAL_ADDRESS, 'WEIR_TEMPORAL_ADDRESS'),
+  };
+}
+
+/** Writes one history; which process on which machine it ran is nobody's business. */
+async function record(world: PipelineWorld, name: string, of: string | { id: string; runId: string }): Promise<void> {
+  const { id, runId } = typeof of === 'string' ? { id: of, runId: undefined } : of;
+  const history = await world.client.workflow.getHandle(id, runId).fetchHistory();
+  const text = historyToJSON(history)
+    .replaceAll(/"identity": ?"[^"]*"/g, '"identity": "worker"')
+    .replaceAll(/"stackTrace": ?"(?:[^"\\]|\\.)*"/g, '"stackTrace": ""')
+    .replaceAll(/"name": ?"\d+@[^"]*"/g, '"name": "sticky"');
+  writeFileSync(`${FOLDER}${name}.json`, `${text}\n`);
+}
+
+async function firstClosed(world: PipelineWorld): Promise<string> {
+  const query = `WorkflowId STARTS_WITH 'window/${world.spec.topic}/' and ExecutionStatus = 'Completed'`;
+  for await (const { workflowId } of world.client.workflow.list({ query })) return workflowId;
+  throw new Error('No closeWindow has completed.');
+}
+
+/** A life with everything in it: pause, resume, a pause of one partition, late events, the end of the stream, stop. */
+async function recordLife(world: PipelineWorld): Promise<void> {
+  const { topic, schema } = world.spec;
+  const startMs = Math.floor(Date.now() / 60_000) * 60_000 - 3_600_000;
+  await world.send(eventsFrom(new Date(startMs).toISOString(), 120));
+  const pipeline = await world.start();
+  const partition = world.client.workflow.getHandle(partitionId(topic, 0));
+  const windows = world.client.workflow.getHandle(windowsId(topic));
+  await world.untilIngested(120);
+  await record(world, 'run-pipeline.running', pipelineId(topic));
+  await record(world, 'ingest-partition.ingesting', partitionId(topic, 0));
+  await pipeline.executeUpdate('pause');
+  await record(world, 'run-pipeline.paused', pipelineId(topic));
+  await record(world, 'ingest-partition.paused', partitionId(topic, 0));
+  await pipeline.executeUpdate('resume');
+  await partition.executeUpdate('pause');
+  await partition.executeUpdate('resume');
+  const offsets = await partitionOffsets({ brokers: world.servers.kafkaBrokers, topic });
+  const endOffsets = Object.fromEntries(offsets.map((of) => [of.partition, String(of.endOffset)]));
+  await windows.executeUpdate('endStream', { args: [{ endOffsets }] });
+  const state = (): Promise<WindowsState> => world.state<WindowsState>(windowsId(topic));
+  await eventually(async () => (await state()).stream === 'ended', { ...WITHIN, what: 'the end of the stream' });
+  await world.send([eventAt(new Date(startMs).toISOString())]);
+  await eventually(async () => (await state()).amendedRows > 0, { ...WITHIN, what: 'an amendment' });
+  await eventually(async () => await record(world, 'close-window.closed', await firstClosed(world)).then(() => true), {
+    ...WITHIN,
+    what: 'a closeWindow that has completed',
+  });
+  await world.pool.query(`alter table "${schema}".checkpoints rename to hidden`);
+  for (const id of [pipelineId(topic), partitionId(topic, 0), windowsId(topic), offsetsId(topic)]) {
+    await eventually(async () => (await world.state<{ phase: string }>(id)).phase === 'backing-off', {
+      ...WITHIN,
+      what: `${id} backs off`,
+    });
+  }
+  await world.pool.query(`alter table "${schema}".hidden rename to checkpoints`);
+  await pipeline.executeUpdate('stop');
+  await record(world, 'run-pipeline.stopped', pipelineId(topic));
+  await record(world, 'ingest-partition.stopped', partitionId(topic, 0));
+  await record(world, 'close-windows.stopped', windowsId(topic));
+  await record(world, 'commit-offsets.stopped', offsetsId(topic));
+}
+
+/** The first run of each long-lived workflow, up to the command that continues it as new. */
+async function recordContinued(world: PipelineWorld): Promise<void> {
+  const { topic } = world.spec;
+  await world.start();
+  const named = {
+    'run-pipeline': pipelineId(topic),
+    'ingest-partition': partitionId(topic, 0),
+    'close-windows': windowsId(topic),
+    'commit-offsets': offsetsId(topic),
+  };
+  for (const [name, id] of Object.entries(named)) {
+    const query = `WorkflowId = '${id}' and ExecutionStatus = 'ContinuedAsNew'`;
+    const runId = await eventually(
+      async () => {
+        for await (const run of world.client.workflow.list({ query })) return run.runId;
+        return null;
+      },
+      { ...WITHIN, what: `${id} continues as new` },
+    );
+    await record(world, `${name}.continued`, { id, runId });
+  }
+}
+
+mkdirSync(FOLDER, { recursive: true });
+const servers = serversOfEnvironment();
+const worker = await startWorker(servers);
+const place = { servers, taskQueues: worker.taskQueues };
+try {
+  await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLife);
+  await inWorld({ ...place, options: { turnsPerRun: 2, leaseMs: 400, lookEveryMs: 300 } }, recordContinued);
+} finally {
+  await worker.drain();
+}

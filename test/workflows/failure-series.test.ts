@@ -1,0 +1,38 @@
+// How workflows count failures and say what went wrong.
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import { describe, expect, it } from 'vitest';
+
+import { NO_FAILURES, addFailure, backoffMs, failureSentence, failureType } from '../../workflows/failure-series.ts';
+
+const LIMITS = { backoffFirstMs: 1_000, backoffLongestMs: 30_000 };
+const failed = (cause: Error): ActivityFailure =>
+  new ActivityFailure('Activity task failed', 'consumePartition', '1', 'MAXIMUM_ATTEMPTS_REACHED', 'worker', cause);
+
+describe('a series of failures', () => {
+  it('waits twice as long after each failure, from one second to thirty', () => {
+    const waits = [1, 2, 3, 4, 5, 6, 7, 1_000].map((count) => backoffMs({ ...NO_FAILURES, count }, LIMITS));
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('remembers since when it lasts, and begins anew after a lease that had lasted a minute', () => {
+    const first = addFailure(NO_FAILURES, failed(new Error('a')), { lastedMs: 10 });
+    const second = addFailure(first, failed(new Error('b')), { lastedMs: 10 });
+    const third = addFailure(second, failed(new Error('c')), { lastedMs: 60_000 });
+    expect(second).toEqual({ count: 2, sinceMs: first.sinceMs, message: 'b' });
+    expect(third).toMatchObject({ count: 1, message: 'c' });
+  });
+
+  it('says what the activity said, without the wrappers around it', () => {
+    const lost = ApplicationFailure.create({ message: 'Offsets 0 to 29 are gone.', type: 'LostRange' });
+    expect(failureSentence(failed(lost))).toBe('Offsets 0 to 29 are gone.');
+    expect(failureType(failed(lost))).toBe('LostRange');
+    expect(failureType(failed(new Error('something')))).toBeNull();
+  });
+
+  it('explains a silent worker and a slow activity in words, with what to do', () => {
+    const silent = failed(new TimeoutFailure('activity timed out', undefined, 'HEARTBEAT'));
+    const slow = failed(new TimeoutFailure('activity timed out', undefined, 'START_TO_CLOSE'));
+    expect(failureSentence(silent)).toMatch(/gone silent.*weir worker/);
+    expect(failureSentence(slow)).toMatch(/longer than it may.*weir doctor/);
+  });
+});

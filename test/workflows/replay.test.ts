@@ -1,0 +1,56 @@
+// Replays recorded histories: the workflow code of today must make of them what it made when they were recorded.
+import { readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { WorkflowBundleOption } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { workflowsPath } from '../../workers/worker.ts';
+
+const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
+const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, log: () => {}, warn: () => {}, error: () => {} };
+const histories = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+const textOf = (name: string): string => readFileSync(`${FOLDER}${name}`, 'utf8');
+
+describe('recorded histories', () => {
+  let workflowBundle: WorkflowBundleOption;
+  const replay = async (text: string): Promise<void> => {
+    await Worker.runReplayHistory({ workflowBundle }, historyFromJSON(JSON.parse(text)));
+  };
+
+  beforeAll(async () => {
+    Runtime.install({ logger: SILENT, telemetryOptions: { logging: { forward: {}, filter: 'OFF' } } });
+    workflowBundle = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: SILENT });
+  });
+
+  it('are there for every workflow of a pipeline, and for every way in which a run of it goes on or ends', () => {
+    expect(histories).toEqual(
+      expect.arrayContaining([
+        'close-window.closed.json',
+        ...['run-pipeline', 'ingest-partition', 'close-windows', 'commit-offsets'].flatMap((workflow) => [
+          `${workflow}.continued.json`,
+          `${workflow}.stopped.json`,
+        ]),
+      ]),
+    );
+  });
+
+  it.each(histories)('replay: %s', async (name) => {
+    await expect(replay(textOf(name))).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['run-pipeline.stopped.json', 'listPartitions'],
+    ['ingest-partition.stopped.json', 'consumePartition'],
+    ['close-windows.stopped.json', 'awaitWatermark'],
+    ['commit-offsets.stopped.json', 'publishOffsets'],
+    ['close-window.closed.json', 'moveClosed'],
+  ])('fail when they tell of other commands than the code gives: %s', async (name, activity) => {
+    const tampered = textOf(name).replaceAll(`"name": "${activity}"`, '"name": "somethingElse"');
+    expect(tampered).not.toBe(textOf(name));
+    await expect(replay(tampered)).rejects.toThrow(DeterminismViolationError);
+  });
+});
