@@ -1,7 +1,9 @@
 // Gives every test file the addresses of real servers: those the environment names, else started here and stopped afterwards.
+import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import type { TestProject } from 'vitest/node';
 
@@ -14,15 +16,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const home = mkdtempSync(join(tmpdir(), 'weir-test-'));
   // PostgreSQL's own user has to pass through when root runs the tests.
   chmodSync(home, 0o755);
+  guard(home);
   const teardown = async (): Promise<void> => {
     await resetStack({ home });
     rmSync(home, { recursive: true, force: true });
   };
-  // vitest does not tear down when it is interrupted before the first test, and the servers would outlive it.
-  const interrupted = (signal: NodeJS.Signals): void => {
-    void teardown().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
-  };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     const addresses = await startStack({
       home,
@@ -42,8 +40,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await teardown();
     throw error;
   }
-  return async () => {
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-    await teardown();
-  };
+  return teardown;
+}
+
+function guard(home: string): void {
+  const guardian = fileURLToPath(new URL('server-guardian.ts', import.meta.url));
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const args = ['--import', 'tsx', guardian, home, String(process.pid)];
+  spawn(process.execPath, args, { cwd: root, detached: true, stdio: 'ignore' }).unref();
 }
