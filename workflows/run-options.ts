@@ -25,7 +25,7 @@ export type RunOptions = {
   readonly taskQueues: TaskQueues;
 };
 
-export const DEFAULT_RUN_OPTIONS: RunOptions = {
+const DEFAULT_RUN_OPTIONS: RunOptions = {
   leaseMs: 300_000,
   heartbeatTimeoutMs: 10_000,
   leaseMarginMs: 60_000,

@@ -27,7 +27,7 @@ import { eventually } from '../support/eventually.ts';
 import type { Servers } from '../support/servers.ts';
 
 /** Intervals that make a pipeline live in seconds what it lives in minutes. */
-export const QUICK: Partial<RunOptions> = {
+const QUICK: Partial<RunOptions> = {
   leaseMs: 5_000,
   heartbeatTimeoutMs: 5_000,
   backoffFirstMs: 200,
@@ -42,7 +42,7 @@ const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, log: () => {}
 let bundle: Promise<WorkflowBundleOption> | null = null;
 
 /** The workflow bundle, made once per process. */
-export function workflowBundle(): Promise<WorkflowBundleOption> {
+function workflowBundle(): Promise<WorkflowBundleOption> {
   bundle ??= bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: SILENT });
   return bundle;
 }
