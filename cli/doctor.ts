@@ -44,13 +44,10 @@ function shownSettings(settings: Settings, origins: SettingOrigins): ShownSettin
 }
 
 function printFindings(checks: readonly MachineCheck[], settings: readonly ShownSetting[]): void {
-  const marks = { ok: styled('green', 'ok'), note: styled('yellow', 'note'), failed: styled('red', 'missing') };
-  printLine(
-    tableOf(
-      ['', 'Check', 'Found'],
-      checks.map(({ name, outcome, says }) => [marks[outcome], name, says]),
-    ),
-  );
+  const marks = { ok: styled('green', 'ok    '), note: styled('yellow', 'note  '), failed: styled('red', 'failed') };
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  // No table: a remedy is longer than a line, and a table would pad every other line to its length.
+  for (const { name, outcome, says } of checks) printLine(`${marks[outcome]}  ${name.padEnd(width)}  ${says}`);
   printLine();
   printLine(
     tableOf(

@@ -28,8 +28,8 @@ const SETTINGS: readonly Setting[] = [
   },
   {
     name: 'wal_compression',
-    value: 'on',
-    why: 'full page images are most of the WAL after a checkpoint and shrink well',
+    value: 'off',
+    why: 'these programs know pglz only, which spends processor time, and that is what is short here',
   },
   {
     name: 'max_locks_per_transaction',

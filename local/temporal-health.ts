@@ -89,7 +89,8 @@ function callOn(session: ClientHttp2Session, path: string, message: Buffer): Pro
     request.on('response', readStatus);
     request.on('trailers', readStatus);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('error', (error) => settle(() => reject(error)));
+    // A stream only says that it was cancelled; why it was is in its cause.
+    request.on('error', (error) => settle(() => reject(error.cause instanceof Error ? error.cause : error)));
     request.on('end', () => {
       settle(() => {
         if (status === '') reject(new Error('what listens there is no gRPC server'));
