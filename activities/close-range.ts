@@ -35,10 +35,10 @@ export const createCloseRange =
           let transactionMs = performance.now();
           const { writtenThroughMs } = await closeNextPanes(pool, spec, {
             throughMs,
-            onPane: (closed) => {
+            onPane: (closed, { panes, windowsByAggregate }) => {
               const seconds = (performance.now() - transactionMs) / 1000;
               transactionMs = performance.now();
-              metrics.paneClosed({ topic: spec.topic, windowsByAggregate: {}, seconds });
+              metrics.panesClosed({ topic: spec.topic, panes, windowsByAggregate, seconds });
               done = sum(before, closed);
               getOn(done);
             },

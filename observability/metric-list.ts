@@ -159,7 +159,7 @@ export const HISTOGRAMS = {
   closeSeconds: {
     kind: 'histogram',
     name: 'weir_close_seconds',
-    help: 'Time that writing one closed pane and the windows ending there took.',
+    help: 'Time of one transaction that writes closed panes and the windows that end there.',
     labels: ['topic'],
     buckets: COMMIT_SECONDS,
   },

@@ -6,10 +6,10 @@ import { REJECTION_REASONS } from '../pipeline/rejection.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS } from './metric-list.ts';
 import type { MetricDeclaration } from './metric-list.ts';
 
-export type PartitionName = { readonly topic: string; readonly partition: number };
+type PartitionName = { readonly topic: string; readonly partition: number };
 
 /** Why a micro-batch was sent again. */
-export type RetryCause = 'closed_meanwhile' | 'row_refused' | 'outcome_unknown';
+type RetryCause = 'closed_meanwhile' | 'row_refused' | 'outcome_unknown';
 const RETRY_CAUSES: readonly RetryCause[] = ['closed_meanwhile', 'row_refused', 'outcome_unknown'];
 
 /** For `consumePartition`. Times in seconds as Prometheus wants them, instants in epoch milliseconds. */
@@ -33,9 +33,14 @@ export type IngestMetrics = {
   fenced(of: PartitionName): void;
 };
 
-/** For the activities that close and amend windows. `seconds`: time the closing of the pane took. */
+/** For the activities that close and amend windows. `seconds`: time that the transaction took. */
 export type CloseMetrics = {
-  paneClosed(pane: { topic: string; windowsByAggregate: Readonly<Record<string, number>>; seconds: number }): void;
+  panesClosed(of: {
+    topic: string;
+    panes: number;
+    windowsByAggregate: Readonly<Record<string, number>>;
+    seconds: number;
+  }): void;
   windowsAmended(of: { topic: string; windows: number }): void;
   clock(of: {
     topic: string;
@@ -168,8 +173,8 @@ function closeMetrics(registry: Registry): CloseMetrics {
   const closedThrough = gauge(GAUGES.closedThrough, registry);
   const lateWaiting = gauge(GAUGES.lateWaiting, registry);
   return {
-    paneClosed({ topic, windowsByAggregate, seconds }) {
-      panesClosed.inc({ topic });
+    panesClosed({ topic, panes, windowsByAggregate, seconds }) {
+      panesClosed.inc({ topic }, panes);
       closeSeconds.observe({ topic }, seconds);
       for (const [aggregate, windows] of Object.entries(windowsByAggregate)) {
         windowsClosed.inc({ topic, aggregate }, windows);

@@ -28,9 +28,12 @@ export type Closed = {
 export type CloseOptions = {
   /** Close up to here (or up to closed_through, if that is earlier). */
   readonly throughMs: number;
-  /** Told after every transaction what was written so far. */
-  readonly onPane?: (closed: Closed) => void;
+  /** Told after every transaction what was written so far, and what the transaction itself wrote. */
+  readonly onPane?: (closed: Closed, transaction: ClosedSpan) => void;
 };
+
+/** What one transaction wrote, with its windows by aggregate. */
+export type ClosedSpan = Closed & { readonly windowsByAggregate: Readonly<Record<string, number>> };
 
 /**
  * One transaction takes the panes of about this many events, at least one pane: sparse minutes cost little each, and a
@@ -61,7 +64,7 @@ export async function closeNextPanes(pool: pg.Pool, spec: PipelineSpec, options:
     panes += step.panes;
     windows += step.windows;
     events += step.events;
-    options.onPane?.({ writtenThroughMs: step.writtenThroughMs, panes, windows, events });
+    options.onPane?.({ writtenThroughMs: step.writtenThroughMs, panes, windows, events }, step);
   }
 }
 
@@ -114,25 +117,27 @@ async function probe(
   return { firstPaneMs: row.first, densePaneMs: row.dense, lastPaneMs: msOrNull(row.last) };
 }
 
-async function writeSpan(client: pg.PoolClient, { schema, topic }: PipelineSpec, span: Span): Promise<Closed> {
+async function writeSpan(client: pg.PoolClient, { schema, topic }: PipelineSpec, span: Span): Promise<ClosedSpan> {
   const tables = quoteSchema(schema);
-  const closes = AGGREGATES.map((aggregate) => ({ aggregate, windows: windowsEndingIn(aggregate.window, span) }))
-    .filter(({ windows }) => windows.length > 0)
-    .map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows));
+  const closes = AGGREGATES.map((aggregate) => ({
+    aggregate,
+    windows: windowsEndingIn(aggregate.window, span),
+  })).filter(({ windows }) => windows.length > 0);
   const [, count, , , ...written] = await runTogether(client, [
     writeFactsSql(schema, span),
     `select count(distinct pane)::float8 as panes, coalesce(sum(events), 0)::float8 as events
      from ${tables}.pane_facts where ${inSpans('pane', [span])}`,
     markAppliedSql(schema, [span]),
     `update ${tables}.closed_through set written_through = ${instant(span.endMs)} where topic = ${client.escapeLiteral(topic)}`,
-    ...closes,
+    ...closes.map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows)),
   ]);
   const counted = count === undefined ? [] : [count];
-  const windows = written.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0);
+  const windows = closes.map(({ aggregate }, index) => [aggregate.name, written[index]?.rowCount ?? 0] as const);
   return {
     writtenThroughMs: span.endMs,
     panes: sumOf(counted, 'panes'),
-    windows,
+    windows: windows.reduce((sum, [, closed]) => sum + closed, 0),
     events: sumOf(counted, 'events'),
+    windowsByAggregate: Object.fromEntries(windows),
   };
 }
