@@ -6,7 +6,7 @@ import type { WindowKind } from './window.ts';
 
 /** The columns of `events` that panes keep apart, so that counting their distinct values over several panes stays exact. */
 export const PANE_KEYS = ['user_id', 'session_id', 'event_type', 'device', 'location', 'currency'] as const;
-export type PaneKey = (typeof PANE_KEYS)[number];
+type PaneKey = (typeof PANE_KEYS)[number];
 
 /**
  * What a result column says of a window's events. `uniques` and `least` look at the values of one pane key (`least` is the

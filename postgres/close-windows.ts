@@ -33,7 +33,7 @@ export type CloseOptions = {
 };
 
 /** What one transaction wrote, with its windows by aggregate. */
-export type ClosedSpan = Closed & { readonly windowsByAggregate: Readonly<Record<string, number>> };
+type ClosedSpan = Closed & { readonly windowsByAggregate: Readonly<Record<string, number>> };
 
 /**
  * One transaction takes the panes of about this many events, at least one pane: sparse minutes cost little each, and a

@@ -136,7 +136,7 @@ test('money keeps its cents from nothing to the largest amount', async () => {
   }));
   await commit(committer, batchOf(events.map((event, offset) => messageOf(offset, event))));
   const rows = await rowsOf('events');
-  expect(rows.map((row) => row['price']).toSorted()).toEqual(amounts.map((amount) => amount.toFixed(2)).toSorted());
+  expect(new Set(rows.map((row) => row['price']))).toEqual(new Set(amounts.map((amount) => amount.toFixed(2))));
 });
 
 test('a rejected message is a dead letter with its bytes, key and headers, committed with the events around it', async () => {
@@ -258,10 +258,12 @@ test('an event behind closed_through is marked late, also when it closed after t
   const { counts, remarked } = await commit(committer, batchOf(messages));
   expect({ counts, remarked }).toMatchObject({ counts: { recorded: 3, late: 2 }, remarked: 1 });
   const late = await rowsOf('late_events');
-  expect(late.map((row) => [row['kafka_offset'], row['beyond_horizon']]).toSorted()).toEqual([
-    ['1', false],
-    ['3', true],
-  ]);
+  expect(new Map(late.map((row) => [row['kafka_offset'], row['beyond_horizon']]))).toEqual(
+    new Map([
+      ['1', false],
+      ['3', true],
+    ]),
+  );
 });
 
 test('a late duplicate is a duplicate and not a late event', async () => {
