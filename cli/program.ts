@@ -1,6 +1,7 @@
 // The `weir` command line: every command is mounted here, and what was typed wrong is said in our words.
 import type { Command, CommanderError } from 'commander';
 
+import { benchCommand } from './bench.ts';
 import { addSettingFlags, createCommand } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
@@ -40,6 +41,7 @@ export function createProgram(): Command {
     windowsCommand(),
     generatorCommand(),
     verifyCommand(),
+    benchCommand(),
   ];
   for (const command of commands) weir.addCommand(command);
   prepare(weir);

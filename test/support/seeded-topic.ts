@@ -1,8 +1,6 @@
 // A topic filled with a generator's messages, without waiting for their times: the history that a test ingests.
 import { randomUUID } from 'node:crypto';
 
-import { ConfigResourceTypes } from 'kafkajs';
-
 import { createGeneratorSpec } from '../../generator/generator-spec.ts';
 import type { GeneratorSpec } from '../../generator/generator-spec.ts';
 import { createMessageMaker } from '../../generator/produced-message.ts';
@@ -12,6 +10,8 @@ import { openEventWriter } from '../../kafka/event-writer.ts';
 import { ensureTopic } from '../../kafka/topics.ts';
 import type { Header } from '../../pipeline/message.ts';
 
+/** What Kafka's protocol calls a topic among the things that have a configuration. */
+const TOPIC_RESOURCE = 2;
 const MESSAGES_PER_WRITE = 6000;
 
 export type SeededTopic = {
@@ -83,9 +83,7 @@ async function keepForEver(brokers: readonly string[], topic: string): Promise<v
   await admin.connect();
   await admin.alterConfigs({
     validateOnly: false,
-    resources: [
-      { type: ConfigResourceTypes.TOPIC, name: topic, configEntries: [{ name: 'retention.ms', value: '-1' }] },
-    ],
+    resources: [{ type: TOPIC_RESOURCE, name: topic, configEntries: [{ name: 'retention.ms', value: '-1' }] }],
   });
   await admin.disconnect();
 }

@@ -1,0 +1,89 @@
+// `weir bench`: measures this machine with a topic and a schema of its own; one line of JSON a run.
+import type { Command } from 'commander';
+
+import { amount } from '../pipeline/setting-values.ts';
+import type { StackAddresses } from '../local/stack.ts';
+import { addressesOf } from './addresses.ts';
+import { createCommand, parsedBy, settingsOf } from './command.ts';
+import { printLine, printProgress } from './output.ts';
+
+/** The group of commands. */
+export function benchCommand(): Command {
+  return createCommand({
+    name: 'bench',
+    summary: 'measure this machine: events per second, latency, CPU time of each part',
+    more: [
+      'The servers must run (weir stack start). Every run has a topic, a schema, workers and task queues of its own, and is',
+      'verified. It prints one line of JSON; what happens meanwhile goes to standard error. CPU time is read from /proc (Linux).',
+    ].join('\n'),
+    examples: [['weir bench catchup --events 1000000', 'a topic of a million events, ingested as fast as possible']],
+  })
+    .addCommand(catchupCommand())
+    .addCommand(liveCommand());
+}
+
+const SETTINGS = ['home', 'partitions', 'kafkaBrokers', 'postgresUrl', 'temporalAddress', 'temporalNamespace'] as const;
+
+type Shared = { readonly seed: number; readonly users: number; readonly keep?: boolean };
+
+function shared(command: Command): Command {
+  return command
+    .option('--seed <number>', 'seed of the events', parsedBy(amount(0, 2 ** 31)), 1)
+    .option('--users <number>', 'users that the events are of', parsedBy(amount(1, 10_000_000)), 10_000)
+    .option('--keep', 'leave topic and schema behind');
+}
+
+function catchupCommand(): Command {
+  return shared(
+    createCommand({
+      name: 'catchup',
+      summary: 'how fast a topic that was filled beforehand becomes events and results',
+      examples: [['weir bench catchup --events 3000000 --seed 7', 'ten minutes of events at 5,000 a second']],
+      settings: SETTINGS,
+    }),
+  )
+    .option('--events <number>', 'messages in the topic', parsedBy(amount(1, 1_000_000_000)), 1_000_000)
+    .option('--event-rate <number>', 'events per second of event time', parsedBy(amount(1, 1_000_000)), 5000)
+    .action(async (flags: Shared & { events: number; eventRate: number }, command: Command) => {
+      // Loaded here: no other command needs it.
+      const { benchCatchup } = await import('../bench/catchup.ts');
+      printLine(JSON.stringify(await benchCatchup({ ...benchOptions(flags, command), ...flags })));
+    });
+}
+
+function liveCommand(): Command {
+  return shared(
+    createCommand({
+      name: 'live',
+      summary: 'how long an event takes to be readable in PostgreSQL at a steady rate',
+      examples: [['weir bench live --rate 5000 --seconds 60', 'a minute at 5,000 events a second, after a warm-up']],
+      settings: SETTINGS,
+    }),
+  )
+    .option('--rate <number>', 'events per second', parsedBy(amount(1, 1_000_000)), 5000)
+    .option('--seconds <number>', 'how long to measure', parsedBy(amount(1, 86_400)), 60)
+    .action(async (flags: Shared & { rate: number; seconds: number }, command: Command) => {
+      const { benchLive } = await import('../bench/live.ts');
+      printLine(JSON.stringify(await benchLive({ ...benchOptions(flags, command), ...flags })));
+    });
+}
+
+type Common = {
+  readonly addresses: StackAddresses;
+  readonly partitions: number;
+  readonly temporalNamespace: string;
+  readonly keep: boolean;
+  readonly report: (line: string) => void;
+};
+
+function benchOptions({ keep }: Shared, command: Command): Common {
+  const { settings } = settingsOf(command);
+  const { partitions, temporalNamespace } = settings;
+  return {
+    addresses: addressesOf(settings),
+    partitions,
+    temporalNamespace,
+    keep: keep ?? false,
+    report: printProgress,
+  };
+}
