@@ -21,7 +21,7 @@ export const DEMO = {
 } as const;
 
 /** Each topic has a demo of its own; the usual topic's has the short name. */
-export function demoName(topic: string): string {
+function demoName(topic: string): string {
   return topic === SETTINGS.topic.default ? 'demo' : `demo-${topic}`.slice(0, 64);
 }
 

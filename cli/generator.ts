@@ -81,7 +81,7 @@ function startCommand(): Command {
 }
 
 /** The specification from the flags. A new seed for every start: the same one would make the same event ids again. */
-export function specOf(topic: string, flags: StartFlags & { startTime?: number }): GeneratorSpec {
+function specOf(topic: string, flags: StartFlags & { startTime?: number }): GeneratorSpec {
   const given = ['name', 'rate', 'count', 'seed', 'users', 'late', 'duplicates', 'malformed', 'disorder'] as const;
   const chosen = Object.fromEntries(given.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]));
   const startTimeMs = flags.startTime ?? null;

@@ -12,7 +12,7 @@ import { pipelineTarget } from './targets.ts';
 import { withControl } from './with-servers.ts';
 
 /** Settings that decide what results say, for the commands that start a pipeline. */
-export const RULES: readonly SettingName[] = [
+const RULES: readonly SettingName[] = [
   'latenessMs',
   'idleAfterMs',
   'maxFutureMs',

@@ -30,7 +30,7 @@ export function plainLine(report: StatusReport): string {
   const flow = rates
     ? `in ${grouped(rates.producedPerSecond)}/s, committed ${grouped(rates.committedPerSecond)}/s`
     : 'rates unknown yet';
-  return `${report.takenAt.slice(11, 19)} ${flow}, lag ${plural(report.lag, 'message')} (${lagText(report.lagSeconds)}), recorded ${grouped(totals.recorded)}, windows ${grouped(totals.windows)}, low watermark ${report.lowWatermark?.slice(11, 19) ?? '-'}${report.caughtUp ? ', caught up' : ''}`;
+  return `${report.takenAt.slice(11, 19)} ${flow}, lag ${plural(report.lag, 'message')} (${lagText(report.lagSeconds)}), recorded ${grouped(totals.recorded)}, windows ${grouped(totals.windows)}, low watermark ${report.lowWatermark === null ? '-' : timeText(Date.parse(report.lowWatermark))}${report.caughtUp ? ', caught up' : ''}`;
 }
 
 /** A line a partition. */
@@ -65,7 +65,9 @@ export function partitionTable(partitions: StatusReport['partitions']): string {
 }
 
 function lagText(seconds: number | null): string {
-  return seconds === null ? 'age unknown' : `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds === null) return 'age unknown';
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  return seconds < 120 ? `${Math.round(seconds)} s` : formatDuration(Math.round(seconds) * 1000);
 }
 
 function instantText(iso: string | null, takenAt: string): string {

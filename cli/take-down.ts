@@ -57,7 +57,7 @@ async function summaryOf(settings: Settings): Promise<string | null> {
     const reader = await openStatusReader(settings);
     try {
       const { totals, lag } = await reader.read();
-      const waiting = lag === 0 ? 'nothing is unread' : `${plural(lag, 'message')} wait in Kafka`;
+      const waiting = lag === 0 ? 'nothing is unread' : `${plural(lag, 'message')} still to be read from Kafka`;
       return `Committed: ${grouped(totals.recorded)} events in ${grouped(totals.windows)} closed windows, ${grouped(totals.rejected)} dead letters; ${waiting}.`;
     } finally {
       await reader.close();

@@ -39,7 +39,7 @@ export type Settings = {
 export type SettingName = keyof Settings;
 
 /** One row of the table. `default` is the text a user would write; empty: not set. `parse` throws what is wrong, without a full stop. */
-export type SettingRow<T> = {
+type SettingRow<T> = {
   readonly env: string;
   readonly flag: string;
   readonly type: string;

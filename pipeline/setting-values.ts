@@ -1,7 +1,7 @@
 // What a setting's text may say: one parser per kind of value. Each throws what is wrong and what belongs there.
 import { formatDuration, parseDuration } from './duration.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Any text that is not blank. */

@@ -8,7 +8,7 @@ import type { SettingName, Settings } from './setting-table.ts';
 export type { Settings } from './setting-table.ts';
 
 /** Where a resolved value came from. */
-export type SettingOrigin = 'flag' | 'environment' | 'default';
+type SettingOrigin = 'flag' | 'environment' | 'default';
 
 export const SETTING_NAMES: readonly SettingName[] = Object.keys(SETTINGS).filter(isSettingName);
 

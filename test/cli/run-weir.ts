@@ -13,7 +13,7 @@ export async function runWeir(args: readonly string[], env: Readonly<Record<stri
     execFile(
       process.execPath,
       [WEIR, ...args],
-      { env: { ...Object.fromEntries(inherited), ...env }, timeout: 50_000 },
+      { env: { ...Object.fromEntries(inherited), ...env }, timeout: 110_000 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ code, stdout, stderr });
