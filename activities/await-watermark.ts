@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { openTopicObserver } from '../kafka/topics.ts';
 import type { TopicObserver } from '../kafka/topics.ts';
 import type { CloseMetrics } from '../observability/metrics.ts';
+import { lastWindowEndOfAny } from '../pipeline/aggregates.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import { paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
@@ -94,7 +95,7 @@ class Watch {
     const { pool, metrics } = this.#deps;
     const { spec } = this.#input;
     const { partitions, clock } = await this.#progress();
-    const ended = await this.#streamEnd(partitions);
+    const ended = await this.#streamEnd(partitions, clock);
     const low = lowWatermark({ ...spec, partitions, nowMs: clock.nowMs });
     const lowMs = Math.max(low.ms ?? -Infinity, ended?.atMs ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
     const lowWatermarkMs = Number.isFinite(lowMs) ? lowMs : null;
@@ -130,14 +131,20 @@ class Watch {
   }
 
   /** Set once every partition has reached the end that a bounded stream was given; `atMs` null when it held no event. */
-  async #streamEnd(partitions: readonly PartitionProgress[]): Promise<{ atMs: number | null } | null> {
+  async #streamEnd(
+    partitions: readonly PartitionProgress[],
+    { nowMs }: Clock,
+  ): Promise<{ atMs: number | null } | null> {
     const { endOffsets, spec } = this.#input;
     if (endOffsets === null) return null;
     const positions = new Map(partitions.map(({ partition, nextOffset }) => [String(partition), nextOffset] as const));
     const reached = Object.entries(endOffsets).every(
       ([partition, end]) => (positions.get(partition) ?? -1) >= parseOffset(end),
     );
-    return reached ? { atMs: await lastWindowEnd(this.#deps.pool, spec) } : null;
+    if (!reached) return null;
+    const lastMs = await lastWindowEnd(this.#deps.pool, spec);
+    // One event that claims a year far off must not make all later events late: nothing moves event time further than this.
+    return { atMs: lastMs === null ? null : Math.min(lastMs, lastWindowEndOfAny(nowMs + spec.maxFutureMs)) };
   }
 
   /**
