@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { TopicMissingError } from '../kafka/failures.ts';
 import { describeTopic, ensureTopic } from '../kafka/topics.ts';
 import { startStack } from '../local/stack.ts';
+import type { ServerName } from '../local/home-folder.ts';
 import type { StackAddresses } from '../local/stack.ts';
 import { formatDuration } from '../pipeline/duration.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
@@ -26,6 +27,8 @@ export type Plan = {
   /** null: no generator; one of an earlier run is paused. */
   readonly demo: DemoWish | null;
   readonly createTopic: boolean;
+  /** Servers that ran before: they are not ours to stop. */
+  readonly keep: readonly ServerName[];
   readonly report: (line: string) => void;
   readonly signal: AbortSignal;
 };

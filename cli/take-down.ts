@@ -1,5 +1,6 @@
 // The orderly end: the generator pauses, workers commit what is in hand and end, then the servers stop.
 import { stopStack } from '../local/stack.ts';
+import type { ServerName } from '../local/home-folder.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { addressesOf } from './addresses.ts';
@@ -12,10 +13,15 @@ import { drainWorkers } from './worker-crew.ts';
 
 const DRAIN_WITHIN_MS = 30_000;
 
-type TakeDown = { readonly settings: Settings; readonly report: (line: string) => void };
+type TakeDown = {
+  readonly settings: Settings;
+  readonly report: (line: string) => void;
+  /** Servers that are left running, because somebody else had started them. */
+  readonly keep?: readonly ServerName[];
+};
 
 /** Ends what runs in the home, in order. Each step is tried even where the one before failed. */
-export async function takeDown({ settings, report }: TakeDown): Promise<void> {
+export async function takeDown({ settings, report, keep = [] }: TakeDown): Promise<void> {
   if (await paused(settings)) report('The demo generator is paused');
   const { workers, killed } = await drainWorkers(settings.home, DRAIN_WITHIN_MS);
   if (workers > 0)
@@ -23,16 +29,17 @@ export async function takeDown({ settings, report }: TakeDown): Promise<void> {
       `${plural(workers, 'worker')} drained${killed > 0 ? `, ${killed} of them killed after ${DRAIN_WITHIN_MS / 1000} s` : ''}`,
     );
   const summary = workers > 0 ? await summaryOf(settings) : null;
-  const stopped = await stopStack({ home: settings.home });
+  const stopped = await stopStack({ home: settings.home, keep });
   if (stopped.length > 0) report(`${stopped.join(', ')} stopped`);
+  if (keep.length > 0) report(`${keep.join(', ')} ran before and are left running; \`weir down\` ends them`);
   if (summary !== null) report(summary);
 }
 
 /** The same without waiting for anybody: what was not committed is read again next time. */
-export async function takeDownAtOnce({ settings, report }: TakeDown): Promise<void> {
+export async function takeDownAtOnce({ settings, report, keep = [] }: TakeDown): Promise<void> {
   report('Ending at once; what was not committed is read again next time');
   await drainWorkers(settings.home, 0);
-  await stopStack({ home: settings.home });
+  await stopStack({ home: settings.home, keep });
 }
 
 async function paused(settings: Settings): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { must } from '../pipeline/ensure.ts';
 import { SETTING_NAMES } from '../pipeline/settings.ts';
 import type { SettingOrigins, Settings } from '../pipeline/settings.ts';
+import { runningServers } from '../local/stack.ts';
 import { parseDuration } from '../pipeline/duration.ts';
 import { runBounded } from './bounded-run.ts';
 import { prepareGround, setToWork } from './bring-up.ts';
@@ -91,7 +92,14 @@ async function up(flags: Flags, { demo, settings }: { demo: DemoWish | null; set
   }
   const interrupts = listenForInterrupts();
   const report = flags.json ? (line: string): void => void process.stderr.write(`${line}\n`) : printLine;
-  const plan = { settings, demo, createTopic: Boolean(flags.createTopic), report, signal: interrupts.signal };
+  const plan: Plan = {
+    settings,
+    demo,
+    createTopic: Boolean(flags.createTopic),
+    keep: runningServers(settings.home),
+    report,
+    signal: interrupts.signal,
+  };
   try {
     const ground = await prepareGround(plan);
     must(recordProcess(settings.home, UP_NAME, process.pid) || null, 'the identity of this very process');

@@ -59,11 +59,20 @@ export async function startStack(request: StackRequest): Promise<StackAddresses>
   });
 }
 
-/** Stops the servers that were started here, all at once; answers which of them ran. Never touches replaced ones. */
-export async function stopStack(request: { readonly home: string }): Promise<ServerName[]> {
+/** Stops the servers that were started here, all at once, but those to `keep`; answers which it stopped. Never touches replaced ones. */
+export async function stopStack(request: {
+  readonly home: string;
+  readonly keep?: readonly ServerName[];
+}): Promise<ServerName[]> {
   const home = homeFolder(request.home);
-  const stopped = await Promise.all(SERVER_NAMES.map(async (name) => ((await stopServer(home, name)) ? name : null)));
+  const names = SERVER_NAMES.filter((name) => !request.keep?.includes(name));
+  const stopped = await Promise.all(names.map(async (name) => ((await stopServer(home, name)) ? name : null)));
   return stopped.filter((name) => name !== null);
+}
+
+/** The servers of this home whose processes run now, whoever started them. */
+export function runningServers(home: string): ServerName[] {
+  return SERVER_NAMES.filter((name) => runningServer(homeFolder(home), name) !== null);
 }
 
 /** The addresses the last start wrote (the servers may be stopped by now), or null before the first. */
