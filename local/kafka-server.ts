@@ -102,6 +102,8 @@ share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 # A misspelt topic is an error, not a new topic.
 auto.create.topics.enable=false
+# Retention goes by the messages' own times: a history sent today would be old enough to vanish within minutes.
+log.retention.ms=-1
 `;
 }
 
