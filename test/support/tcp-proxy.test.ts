@@ -79,6 +79,17 @@ test('a line is cut in the middle of a message', async () => {
   expect(heard).toBe('hello ');
 });
 
+test('a line stalls in the middle of a message, and the rest comes when it heals', async () => {
+  const { socket, answer } = await call();
+  const stalled = proxy.stallAt((chunk) => (chunk.includes('world') ? chunk.indexOf('world') : null));
+  socket.write('hello world');
+  await stalled;
+  await eventually(() => heard.length > 0, soon('the first half arrives'));
+  expect(heard).toBe('hello ');
+  await proxy.heal();
+  await eventually(() => answer() === 'hello world', soon('the whole answer'));
+});
+
 test('without replies the server hears everything and the client nothing, and its line does not heal', async () => {
   const { socket, answer, isClosed } = await call();
   proxy.dropReplies();

@@ -11,14 +11,16 @@ const MOST_HELD_BYTES = 4_000_000;
 export type LinkSpeed = { readonly ms: number; readonly bytesPerSecond?: number };
 export type Side = 'client' | 'server';
 
-/** How many bytes of this chunk still pass before the line is cut; null: all of it, and no cut. */
-export type FindCut = (chunk: Buffer, from: Side) => number | null;
+/** How many bytes of this chunk still pass before the line is cut or stalled; null: all of it, and nothing happens. */
+export type FindPoint = (chunk: Buffer, from: Side) => number | null;
 
 export type ProxyTarget = {
   /** "host:port" of the server behind the proxy. */
   readonly target: string;
   /** Port on 127.0.0.1; any free one when absent. */
   readonly port?: number;
+  /** Kafka's brokers tell their clients where to connect: replies then name the proxy where they named 127.0.0.1 and the target's port. */
+  readonly namesItself?: boolean;
 };
 
 /** What holds for all lines just now, new ones included. */
@@ -26,26 +28,29 @@ type Weather = {
   repliesDropped: boolean;
   stalled: boolean;
   speed: LinkSpeed | null;
-  findCut: FindCut | null;
+  /** What happens at a point in the bytes, once. */
+  ambush: { readonly find: FindPoint; readonly deed: 'cut' | 'stall'; readonly done: () => void } | null;
 };
 
-const FAIR: Weather = { repliesDropped: false, stalled: false, speed: null, findCut: null };
+const FAIR: Weather = { repliesDropped: false, stalled: false, speed: null, ambush: null };
 
 /** Starts to listen. One fault at a time, or several together: `heal` ends them all. */
 export async function openTcpProxy(options: ProxyTarget): Promise<TcpProxy> {
-  const proxy = new TcpProxy(options.target);
+  const proxy = new TcpProxy(options);
   await proxy.listen(options.port ?? 0);
   return proxy;
 }
 
 export class TcpProxy {
-  readonly #target: { host: string; port: number };
+  readonly #target: { readonly host: string; readonly port: number };
+  readonly #namesItself: boolean;
   readonly #lines = new Set<Line>();
   readonly #weather: Weather = { ...FAIR };
   #server: Server | null = null;
   #port = 0;
 
-  constructor(target: string) {
+  constructor({ target, namesItself }: ProxyTarget) {
+    this.#namesItself = namesItself ?? false;
     const colon = target.lastIndexOf(':');
     this.#target = { host: target.slice(0, colon), port: Number(target.slice(colon + 1)) };
   }
@@ -75,8 +80,15 @@ export class TcpProxy {
   }
 
   /** Cuts the first line where `find` says so, in the middle of a message if it likes; then all is fair again. */
-  cutAt(find: FindCut): void {
-    this.#weather.findCut = find;
+  cutAt(find: FindPoint): void {
+    this.#weather.ambush = { find, deed: 'cut', done: () => {} };
+  }
+
+  /** Like `blackhole`, but from a point in the bytes on; resolves when it is reached. */
+  async stallAt(find: FindPoint): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#weather.ambush = { find, deed: 'stall', done: resolve };
+    });
   }
 
   /** Requests reach the server, its answers reach nobody. Lines that missed one are cut by `heal`. */
@@ -115,8 +127,22 @@ export class TcpProxy {
 
   #join(client: Socket): void {
     const server = connect({ ...this.#target, allowHalfOpen: true });
-    const line = new Line({ client, server, weather: this.#weather, over: () => this.#lines.delete(line) });
+    const line = new Line({
+      client,
+      server,
+      weather: this.#weather,
+      translate: this.#namesItself ? (data) => this.#name(data) : (data) => data,
+      over: () => this.#lines.delete(line),
+    });
     this.#lines.add(line);
+  }
+
+  /** A host as Kafka writes it, followed by the port in four bytes. */
+  #name(data: Buffer): Buffer {
+    const told = Buffer.alloc(13, '127.0.0.1');
+    told.writeInt32BE(this.#target.port, 9);
+    for (let at = data.indexOf(told); at >= 0; at = data.indexOf(told, at + 1)) data.writeInt32BE(this.#port, at + 9);
+    return data;
   }
 }
 
@@ -124,6 +150,7 @@ type LineParts = {
   readonly client: Socket;
   readonly server: Socket;
   readonly weather: Weather;
+  readonly translate: (reply: Buffer) => Buffer;
   readonly over: () => void;
 };
 
@@ -133,13 +160,13 @@ class Line {
   readonly #server: Socket;
   readonly #flows: readonly Flow[];
 
-  constructor({ client, server, weather, over }: LineParts) {
+  constructor({ client, server, weather, translate, over }: LineParts) {
     this.#client = client;
     this.#server = server;
     const cut = (): void => this.cut();
     this.#flows = [
-      new Flow({ from: client, to: server, side: 'client', weather, cut }),
-      new Flow({ from: server, to: client, side: 'server', weather, cut }),
+      new Flow({ from: client, to: server, side: 'client', weather, translate: (data) => data, cut }),
+      new Flow({ from: server, to: client, side: 'server', weather, translate, cut }),
     ];
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
@@ -173,6 +200,7 @@ type FlowParts = {
   readonly to: Socket;
   readonly side: Side;
   readonly weather: Weather;
+  readonly translate: (data: Buffer) => Buffer;
   readonly cut: () => void;
 };
 
@@ -188,7 +216,7 @@ class Flow {
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
-    parts.from.on('data', (data: Buffer) => this.#take(data));
+    parts.from.on('data', (data: Buffer) => this.#take(parts.translate(data)));
     parts.from.on('end', () => this.#push(null));
     parts.to.on('drain', () => this.drain());
   }
@@ -244,13 +272,20 @@ class Flow {
       this.lostBytes = true;
       return;
     }
-    const passed = weather.findCut?.(data, side) ?? null;
-    if (passed === null) {
+    const { ambush } = weather;
+    const passed = ambush?.find(data, side) ?? null;
+    if (ambush === null || passed === null) {
       to.write(data);
       return;
     }
-    weather.findCut = null;
+    weather.ambush = null;
     if (passed > 0) to.write(data.subarray(0, passed));
-    cut();
+    if (ambush.deed === 'cut') cut();
+    else {
+      weather.stalled = true;
+      this.#queue.unshift({ data: data.subarray(passed), dueMs: 0 });
+      this.#heldBytes += data.length - passed;
+    }
+    ambush.done();
   }
 }
