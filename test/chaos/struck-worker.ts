@@ -1,0 +1,119 @@
+// One worker process and its lines to PostgreSQL, from the outside: started, struck, watched, started again.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { homeFolder, logFile } from '../../local/home-folder.ts';
+import type { StackAddresses } from '../../local/stack.ts';
+import { must } from '../../pipeline/ensure.ts';
+import { resolveSettings } from '../../pipeline/settings.ts';
+import type { WorkerRole } from '../../workers/worker.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
+import type { ChaosWorkerOptions } from './chaos-worker.ts';
+
+const MAIN = fileURLToPath(new URL('./chaos-worker.ts', import.meta.url));
+
+export type StruckWorkerOptions = {
+  readonly name: string;
+  readonly home: string;
+  readonly addresses: StackAddresses;
+  readonly roles: readonly WorkerRole[];
+};
+
+export class StruckWorker {
+  readonly name: string;
+  /** All its connections to PostgreSQL pass here. */
+  readonly postgres: TcpProxy;
+  readonly #options: StruckWorkerOptions;
+  #child: ChildProcess | null = null;
+  #metrics: string | null = null;
+
+  private constructor(options: StruckWorkerOptions, postgres: TcpProxy) {
+    this.name = options.name;
+    this.#options = options;
+    this.postgres = postgres;
+  }
+
+  static async open(options: StruckWorkerOptions): Promise<StruckWorker> {
+    const { host } = new URL(options.addresses.postgres.url);
+    const worker = new StruckWorker(options, await openTcpProxy({ target: host }));
+    worker.start();
+    return worker;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts its process; `clockAheadMs`: how wrong its clock is. */
+  start({ clockAheadMs = 0 } = {}): void {
+    const { home, addresses, name, roles } = this.#options;
+    const url = new URL(addresses.postgres.url);
+    url.host = this.postgres.address;
+    const { settings } = resolveSettings({ flags: {}, env: { WEIR_METRICS_ADDRESS: '127.0.0.1:0' } });
+    const options: ChaosWorkerOptions = {
+      name,
+      roles,
+      settings,
+      clockAheadMs,
+      addresses: { ...addresses, postgres: { url: url.href } },
+    };
+    const output = openSync(logFile(homeFolder(home), name), 'a');
+    this.#metrics = null;
+    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, JSON.stringify(options)], {
+      stdio: ['ignore', output, output, 'ipc'],
+    });
+    closeSync(output);
+    child.on('message', (message: { metrics: string }) => {
+      this.#metrics = message.metrics;
+    });
+    // A message to a process that has just ended is lost with it.
+    child.on('error', () => {});
+    this.#child = child;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    must(this.#child, 'the process of a worker that was started').kill(signal);
+  }
+
+  async ended(): Promise<void> {
+    if (this.isRunning) await once(must(this.#child, 'a running process'), 'exit');
+  }
+
+  /** Its event loop stands still for so long. */
+  block(blockMs: number): void {
+    this.#child?.send({ blockMs }, () => {});
+  }
+
+  /** Micro-batches that this process has committed so far; null while it does not answer. */
+  async commits(): Promise<number | null> {
+    return await this.metric('weir_batches_committed_total');
+  }
+
+  /** Sum of a metric over its labels; null while the process does not answer. */
+  async metric(name: string): Promise<number | null> {
+    if (this.#metrics === null) return null;
+    try {
+      const response = await fetch(`http://${this.#metrics}/metrics`, { signal: AbortSignal.timeout(2_000) });
+      const lines = (await response.text()).split('\n').filter((line) => line.startsWith(`${name}{`));
+      return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Ends the process, drained if it can be, and its lines. */
+  async close(): Promise<void> {
+    if (this.isRunning) {
+      this.signal('SIGCONT');
+      this.signal('SIGTERM');
+      const killer = setTimeout(() => this.signal('SIGKILL'), 30_000);
+      await this.ended();
+      clearTimeout(killer);
+    }
+    await this.postgres.close();
+  }
+}
