@@ -9,7 +9,7 @@ import { parseOffset } from '../pipeline/offset.ts';
 import { paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { lowWatermark } from '../pipeline/watermark.ts';
-import type { LowWatermark, PartitionProgress } from '../pipeline/watermark.ts';
+import type { LowWatermark, PartitionProgress, WatermarkInput } from '../pipeline/watermark.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { closeNextPanes } from '../postgres/close-windows.ts';
 import { moveClosedThrough, raiseLowWatermark, readClock } from '../postgres/closed-through.ts';
@@ -95,8 +95,9 @@ class Watch {
     const { pool, metrics } = this.#deps;
     const { spec } = this.#input;
     const { partitions, clock } = await this.#progress();
-    const ended = await this.#streamEnd(partitions, clock);
-    const low = lowWatermark({ ...spec, partitions, nowMs: clock.nowMs });
+    const lastWindowEndMs = await lastWindowEnd(pool, spec);
+    const ended = this.#streamEnd(partitions, { nowMs: clock.nowMs, lastWindowEndMs });
+    const low = lowWatermark({ ...spec, partitions, nowMs: clock.nowMs, lastWindowEndMs });
     const lowMs = Math.max(low.ms ?? -Infinity, ended?.atMs ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
     const lowWatermarkMs = Number.isFinite(lowMs) ? lowMs : null;
     if (lowWatermarkMs !== null && lowWatermarkMs > (clock.lowWatermarkMs ?? -Infinity)) {
@@ -131,10 +132,10 @@ class Watch {
   }
 
   /** Set once every partition has reached the end that a bounded stream was given; `atMs` null when it held no event. */
-  async #streamEnd(
+  #streamEnd(
     partitions: readonly PartitionProgress[],
-    { nowMs }: Clock,
-  ): Promise<{ atMs: number | null } | null> {
+    { nowMs, lastWindowEndMs }: Pick<WatermarkInput, 'nowMs' | 'lastWindowEndMs'>,
+  ): { atMs: number | null } | null {
     const { endOffsets, spec } = this.#input;
     if (endOffsets === null) return null;
     const positions = new Map(partitions.map(({ partition, nextOffset }) => [String(partition), nextOffset] as const));
@@ -142,9 +143,9 @@ class Watch {
       ([partition, end]) => (positions.get(partition) ?? -1) >= parseOffset(end),
     );
     if (!reached) return null;
-    const lastMs = await lastWindowEnd(this.#deps.pool, spec);
     // One event that claims a year far off must not make all later events late: nothing moves event time further than this.
-    return { atMs: lastMs === null ? null : Math.min(lastMs, lastWindowEndOfAny(nowMs + spec.maxFutureMs)) };
+    const furthestMs = lastWindowEndOfAny(nowMs + spec.maxFutureMs);
+    return { atMs: lastWindowEndMs === null ? null : Math.min(lastWindowEndMs, furthestMs) };
   }
 
   /**

@@ -9,6 +9,7 @@ import type { Settings } from '../pipeline/settings.ts';
 import { isIdle, lowWatermark } from '../pipeline/watermark.ts';
 import type { HoldReason } from '../pipeline/watermark.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
+import { lastWindowEnd } from '../postgres/windows.ts';
 import { countClosedWindows, hasClosableWindows } from '../postgres/closed-windows.ts';
 import { readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
@@ -99,15 +100,16 @@ export class StatusReader {
     const { topic, schema } = this.#settings;
     // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
     const offsets = await this.#parts.observer.offsets();
-    const [checkpoints, clock, windows, lateWaiting] = await Promise.all([
+    const [checkpoints, clock, windows, lateWaiting, lastWindowEndMs] = await Promise.all([
       readCheckpoints(this.pool, { topic, schema }),
       readClock(this.pool, { topic, schema }),
       countClosedWindows(this.pool, schema),
       lateEventsWaiting(this.pool, { topic, schema }),
+      lastWindowEnd(this.pool, { schema }),
     ]);
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
-    const low = this.#lowWatermark(offsets, checkpoints, clock);
+    const low = this.#lowWatermark(offsets, checkpoints, { ...clock, lastWindowEndMs });
     const closable = await hasClosableWindows(this.pool, schema, { ...clock, lowWatermarkMs: low.ms });
     const totals = {
       recorded: sum(partitions.map((of) => of.recorded)),
@@ -155,14 +157,18 @@ export class StatusReader {
     };
   }
 
-  #lowWatermark(offsets: readonly Offsets[], checkpoints: readonly Checkpoint[], clock: Clock) {
+  #lowWatermark(
+    offsets: readonly Offsets[],
+    checkpoints: readonly Checkpoint[],
+    clock: Clock & { readonly lastWindowEndMs: number | null },
+  ) {
     const partitions = offsets.map(({ partition, logStartOffset, endOffset }) => {
       const found = checkpoints.find((each) => each.partition === partition);
       const unread = { nextOffset: logStartOffset, watermarkMs: null, committedAtMs: clock.nowMs };
       return { ...(found ?? unread), partition, endOffset };
     });
-    const { latenessMs, idleAfterMs, maxFutureMs } = this.#settings;
-    const now = lowWatermark({ partitions, latenessMs, idleAfterMs, maxFutureMs, nowMs: clock.nowMs });
+    const { nowMs, lastWindowEndMs } = clock;
+    const now = lowWatermark({ ...this.#settings, partitions, nowMs, lastWindowEndMs });
     // It never moves back: what the pipeline has already reached stays reached.
     const ms = Math.max(now.ms ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
     return { ms: ms === -Infinity ? null : ms, heldBackBy: now.heldBackBy };

@@ -21,6 +21,8 @@ export type WatermarkInput = {
   readonly idleAfterMs: number;
   readonly maxFutureMs: number;
   readonly nowMs: number;
+  /** End of the last window that holds an event; null: there is no event yet. */
+  readonly lastWindowEndMs: number | null;
 };
 
 /** Why a partition holds the low watermark where it is. */
@@ -44,7 +46,9 @@ export function isIdle(
 
 /**
  * The minimum of the active partitions' watermarks; when all are idle, the wall clock less the lateness, so that windows
- * close without new data. Never past `nowMs + maxFutureMs`, and null while an active partition has no watermark.
+ * close without new data. But no further than the last window that holds an event: to follow the clock over empty time
+ * closes nothing, and makes a history that is loaded into an idle topic late as a whole. Never past `nowMs + maxFutureMs`,
+ * and null while an active partition has no watermark or, when all are idle, before the first event.
  */
 export function lowWatermark(input: WatermarkInput): LowWatermark {
   const idle = input.partitions.filter((progress) => isIdle(progress, input));
@@ -68,8 +72,9 @@ export function lowWatermark(input: WatermarkInput): LowWatermark {
   if (idle.length === 0) return { ms: null, allIdle: false, idlePartitions, heldBackBy: null };
   // A partition may have run ahead of the wall clock (events a little in the future): what it passed stays passed.
   const furthestMs = Math.max(...idle.map((progress) => progress.watermarkMs ?? -Infinity));
-  const ms = Math.min(Math.max(input.nowMs - input.latenessMs, furthestMs), ceilingMs);
-  return { ms, allIdle: true, idlePartitions, heldBackBy: null };
+  const clockMs = Math.min(input.nowMs - input.latenessMs, input.lastWindowEndMs ?? -Infinity);
+  const ms = Math.min(Math.max(clockMs, furthestMs), ceilingMs);
+  return { ms: ms === -Infinity ? null : ms, allIdle: true, idlePartitions, heldBackBy: null };
 }
 
 function holdReason(progress: PartitionProgress): HoldReason {

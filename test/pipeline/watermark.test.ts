@@ -16,8 +16,8 @@ function idle(partition: number, changes: Partial<PartitionProgress> = {}): Part
   return reading(partition, { nextOffset: 100, committedAtMs: NOW - 30_000, ...changes });
 }
 
-function input(partitions: readonly PartitionProgress[]): WatermarkInput {
-  return { partitions, latenessMs: 300_000, idleAfterMs: 30_000, maxFutureMs: 120_000, nowMs: NOW };
+function input(partitions: readonly PartitionProgress[], lastWindowEndMs: number | null = NOW): WatermarkInput {
+  return { partitions, latenessMs: 300_000, idleAfterMs: 30_000, maxFutureMs: 120_000, nowMs: NOW, lastWindowEndMs };
 }
 
 describe('while partitions are read', () => {
@@ -57,6 +57,16 @@ describe('when all partitions are idle', () => {
   it('follows the wall clock less the lateness', () => {
     const low = lowWatermark(input([idle(0, { watermarkMs: NOW - 7_200_000 }), idle(1, { watermarkMs: null })]));
     expect(low).toEqual({ ms: NOW - 300_000, allIdle: true, idlePartitions: [0, 1], heldBackBy: null });
+  });
+
+  it('ends with the last window that holds an event, so that a history loaded later is not late', () => {
+    const quiet = [idle(0, { watermarkMs: NOW - 7_200_000 }), idle(1, { watermarkMs: null })];
+    expect(lowWatermark(input(quiet, NOW - 6_000_000)).ms).toBe(NOW - 6_000_000);
+  });
+
+  it('is unknown before the first event, however long the topic was idle', () => {
+    const empty = idle(0, { nextOffset: 0, endOffset: 0, watermarkMs: null, committedAtMs: 0 });
+    expect(lowWatermark(input([empty], null))).toMatchObject({ ms: null, allIdle: true });
   });
 
   it('stays at the furthest partition where that is ahead of the clock less the lateness', () => {
