@@ -1,10 +1,15 @@
 // The table `checkpoints`: how far each partition is, who may move it, and what became of its messages.
+import type pg from 'pg';
+
 import { must } from '../pipeline/ensure.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import type { Checkpoint } from '../pipeline/checkpoint.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { commitSqlStart } from './commit-sql.ts';
+import { withTransaction } from './pool.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
+import { LOCK_NOT_AVAILABLE, sqlState } from './sqlstate.ts';
 
 type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
 
@@ -93,13 +98,41 @@ export async function ensureCheckpoint(
   await db.query(`insert into ${tables}.closed_through (topic) values ($1) on conflict do nothing`, [topic]);
 }
 
-/** Takes the partition over: the epoch grows by one, so that every earlier holder is fenced from here on. */
-export async function takeLease(db: Queryable, { schema, topic }: Where, partition: number): Promise<Checkpoint> {
-  const { rows } = await db.query<CheckpointRow>(
+/** A batch takes milliseconds; one that another lease has waited for this long is frozen. */
+const FROZEN_AFTER_MS = 2_000;
+const MOST_ATTEMPTS = 5;
+
+/**
+ * Takes the partition over: the epoch grows by one, so that every earlier holder is fenced from here on. An earlier holder
+ * that froze in the middle of a batch (stopped process, dead network) has the row locked: its session is ended.
+ */
+export async function takeLease(pool: pg.Pool, where: Where, partition: number): Promise<Checkpoint> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await withTransaction(pool, {}, (client) => raiseEpoch(client, where, partition));
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE || attempt === MOST_ATTEMPTS) throw error;
+      await endFrozenBatch(pool, where, partition);
+    }
+  }
+}
+
+async function raiseEpoch(client: pg.PoolClient, { schema, topic }: Where, partition: number): Promise<Checkpoint> {
+  await client.query(`set local lock_timeout = ${FROZEN_AFTER_MS}`);
+  const { rows } = await client.query<CheckpointRow>(
     `update ${quoteSchema(schema)}.checkpoints set epoch = epoch + 1 where topic = $1 and partition = $2 returning ${COLUMNS}`,
     [topic, partition],
   );
   return toCheckpoint(
     must(rows[0], `no checkpoint of partition ${partition} of ${topic} in schema ${schema}; start the pipeline first`),
+  );
+}
+
+/** No timeout of PostgreSQL's own ends a transaction that waits for the data of a COPY. */
+async function endFrozenBatch(db: Queryable, where: Where, partition: number): Promise<void> {
+  await db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where starts_with(query, $1) and state = 'active' and clock_timestamp() - query_start > $2 * interval '1 millisecond'`,
+    [commitSqlStart({ ...where, partition }), FROZEN_AFTER_MS],
   );
 }

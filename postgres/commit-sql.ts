@@ -10,6 +10,8 @@ import { quoteSchema } from './schema-name.ts';
 /** A lease's claim: only at this epoch, only from where the checkpoint stands. */
 export type Claim = { readonly spec: PipelineSpec; readonly partition: number; readonly epoch: number };
 
+type CommitPlace = Pick<PipelineSpec, 'schema' | 'topic'> & { readonly partition: number };
+
 export type Step = {
   readonly fromOffset: number;
   readonly toOffset: number;
@@ -23,16 +25,21 @@ export type Step = {
 
 const timestamp = (ms: number | null): string => (ms === null ? 'null' : `to_timestamp(${ms / 1000})`);
 
+/** How every micro-batch of the partition begins, whoever sends it; this is how PostgreSQL's list of sessions shows it. */
+export function commitSqlStart({ schema, topic, partition }: CommitPlace): string {
+  return `select ${quoteSchema(schema)}.advance_checkpoint(${escapeLiteral(topic)}, ${partition}, `;
+}
+
 /** Nothing but numbers and the escaped topic is put into the text: everything users wrote goes through COPY. */
 function advance({ spec, partition, epoch }: Claim, step: Step, counts: Counts): string {
   const { latenessMs, maxFutureMs } = spec;
   const watermarkMs = step.maxOccurredAtMs === null ? null : step.maxOccurredAtMs - latenessMs;
   const numbers = [
-    [partition, step.fromOffset, step.toOffset, epoch],
+    [step.fromOffset, step.toOffset, epoch],
     [counts.recorded, counts.duplicate, counts.late, counts.rejected, counts.skipped],
   ].flat();
   return (
-    `select ${quoteSchema(spec.schema)}.advance_checkpoint(${escapeLiteral(spec.topic)}, ${numbers.join(', ')}, ` +
+    `${commitSqlStart({ ...spec, partition })}${numbers.join(', ')}, ` +
     `${timestamp(watermarkMs)}, interval '${maxFutureMs - latenessMs} milliseconds', ${timestamp(step.minOnTimeMs)})`
   );
 }

@@ -2,6 +2,8 @@
 
 export const FENCED = 'WR001';
 export const CLOSED_MEANWHILE = 'WR002';
+/** Somebody held a lock for longer than lock_timeout. */
+export const LOCK_NOT_AVAILABLE = '55P03';
 const UNIQUE_VIOLATION = '23505';
 /** Program limits that one row's content can exceed, such as nesting too deep for the stack. */
 const LIMITS_OF_A_ROW = new Set(['54000', '54001']);
