@@ -3,6 +3,7 @@ import type { ConsumeResult } from '../activities/consume-partition.ts';
 import type {
   OffsetsState,
   PartitionPhase,
+  PartitionReport,
   PartitionState,
   PipelinePhase,
   PipelineState,
@@ -114,4 +115,10 @@ export function pipelineMessage(phase: PipelinePhase, of: { partitions: number; 
     stopped: 'All children have ended; "weir pipeline start" goes on from the checkpoints.',
   };
   return sentences[phase];
+}
+
+/** What a pipeline knows of a partition that it has started and that has not reported yet. */
+export function firstReport(partition: number, phase: 'starting' | 'ingesting'): PartitionReport {
+  const message = phase === 'starting' ? 'Is being started.' : 'Ingests; its own workflow says more.';
+  return { partition, phase, pausedByPerson: false, message };
 }

@@ -35,7 +35,7 @@ import {
   stopPipelineUpdate,
 } from './commands.ts';
 import type { PartitionPhase, PartitionReport, PipelinePhase, PipelineState } from './commands.ts';
-import { pipelineDetails, pipelineMessage } from './details.ts';
+import { firstReport, pipelineDetails, pipelineMessage } from './details.ts';
 import { NO_FAILURES, addFailure, backoffMs, failureSentence, failureType } from './failure-series.ts';
 import { wantedChildren } from './wanted-children.ts';
 import { runOptions } from './run-options.ts';
@@ -132,11 +132,14 @@ class PipelineLife {
     });
     try {
       const { partitions } = await listPartitions({ spec });
-      for (const partition of partitions) this.expect(partition);
+      for (const partition of partitions) {
+        if (!this.partitions.has(partition)) this.partitions.set(partition, firstReport(partition, 'starting'));
+      }
       const { paused } = this;
       await this.children.keepAlive(wantedChildren(this.input, { partitions, paused }), () =>
         this.input.carried ? null : { spec, pausedByPipeline: this.paused },
       );
+      for (const partition of partitions) this.hasStarted(partition);
       // Pause or resume came while children were starting: some may not have been there to be told.
       if (this.paused !== paused) await this.tellPartitions();
       this.failures = NO_FAILURES;
@@ -150,9 +153,10 @@ class PipelineLife {
     this.show();
   }
 
-  private expect(partition: number): void {
-    if (this.partitions.has(partition)) return;
-    this.partitions.set(partition, { partition, phase: 'starting', pausedByPerson: false, message: 'Started.' });
+  /** A partition reports when it rests, goes on or stops: one that has started and said nothing else ingests. */
+  private hasStarted(partition: number): void {
+    if (this.paused || this.partitions.get(partition)?.phase !== 'starting') return;
+    this.partitions.set(partition, firstReport(partition, 'ingesting'));
   }
 
   private async untilNextLook(): Promise<void> {
@@ -161,8 +165,8 @@ class PipelineLife {
       await condition(() => this.stopRequested, backoffMs(this.failures, this.options), { summary: 'look again' });
       return;
     }
-    if (!(await condition(mustAct, this.options.lookEveryMs, { summary: 'next look for partitions' }))) return;
-    if (this.stopRequested) return;
+    const called = await condition(mustAct, this.options.lookEveryMs, { summary: 'next look for partitions' });
+    if (!called || this.stopRequested) return;
     this.seenEnds = this.children.unexpectedEnds;
     // A child that ends as soon as it starts must not be restarted in a tight loop.
     await condition(() => this.stopRequested, this.options.backoffFirstMs, { summary: 'restart what has ended' });
@@ -181,9 +185,8 @@ class PipelineLife {
   private async tellPartitions(): Promise<void> {
     const { topic } = this.input.spec;
     const ids = [...this.partitions.keys()].map((partition) => partitionId(topic, partition));
-    await Promise.all(
-      ids.map((id) => this.children.tell(id, (handle) => handle.signal(pipelinePausedSignal, this.paused))),
-    );
+    const { paused } = this;
+    await Promise.all(ids.map((id) => this.children.tell(id, (child) => child.signal(pipelinePausedSignal, paused))));
   }
 
   private allRest(): boolean {
