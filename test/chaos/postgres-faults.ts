@@ -6,6 +6,8 @@ import { busiest, isMoving } from './fault.ts';
 import type { Fault, Injection } from './fault.ts';
 
 const MOST_TRIES = 400;
+/** Until a lease that makes no turn is taken for stuck and given to another worker, which then meets the held batch. */
+const SILENT_MS = 70_000;
 const CUT_WITHIN_MS = 4_000;
 /** A chunk of copy data: long enough to lie in the middle of a COPY. */
 const COPY_BYTES = 3_000;
@@ -60,7 +62,7 @@ async function cutInCopy(world: ChaosWorld): Promise<Injection> {
 async function fallSilent(world: ChaosWorld): Promise<Injection> {
   const { victim, commits } = await busiest(world);
   victim.postgres.blackhole();
-  await wait(20_000);
+  await wait(SILENT_MS);
   await victim.postgres.heal();
   return { hit: commits > 0, endedAtMs: Date.now(), detail: `${victim.name}, ${commits} commits in 0.5 s before` };
 }
@@ -82,6 +84,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
   { name: 'sessions terminated', inject: endBusySessions },
   { name: 'COMMIT reply lost', inject: loseReplies },
   { name: 'connection cut in COPY', inject: cutInCopy },
-  { name: 'PostgreSQL silent 20 s', inject: fallSilent },
+  { name: 'PostgreSQL silent 70 s', inject: fallSilent },
   { name: 'PostgreSQL refused 30 s', inject: refuse },
 ];

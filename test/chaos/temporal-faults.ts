@@ -3,32 +3,53 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { partitionId, pipelineId } from '../../pipeline/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { isMoving } from './fault.ts';
 import type { Chance, Fault, Injection } from './fault.ts';
 
+const RUNS_AGAIN_WITHIN_MS = 120_000;
+
 async function terminatePartition(world: ChaosWorld, chance: Chance): Promise<Injection> {
   const hit = isMoving(world);
   const partition = Math.floor(chance * world.partitions);
-  await world.client.workflow.getHandle(partitionId(world.spec.topic, partition)).terminate('Chaos.');
-  return { hit, endedAtMs: Date.now(), detail: `partition ${partition}` };
+  const id = partitionId(world.spec.topic, partition);
+  const { runId } = await world.client.workflow.getHandle(id).describe();
+  await world.client.workflow.getHandle(id).terminate('Chaos.');
+  const endedAtMs = await runsAnew(world, { id, not: runId });
+  return { hit, endedAtMs, detail: `partition ${partition}` };
 }
 
 /** Sends the pipeline back to one of its earlier workflow tasks: it forgets what came after, its children do not. */
 async function resetPipeline(world: ChaosWorld, chance: Chance): Promise<Injection> {
   const hit = isMoving(world);
-  const workflowId = pipelineId(world.spec.topic);
-  const { events } = await world.client.workflow.getHandle(workflowId).fetchHistory();
+  const id = pipelineId(world.spec.topic);
+  const { runId } = await world.client.workflow.getHandle(id).describe();
+  const { events } = await world.client.workflow.getHandle(id).fetchHistory();
   const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
   const task = tasks[Math.floor(chance * tasks.length)];
   await world.client.workflowService.resetWorkflowExecution({
     namespace: 'default',
-    workflowExecution: { workflowId },
+    workflowExecution: { workflowId: id },
     reason: 'Chaos.',
     workflowTaskFinishEventId: task?.eventId ?? null,
     requestId: randomUUID(),
   });
-  return { hit, endedAtMs: Date.now(), detail: `to event ${String(task?.eventId)}` };
+  const endedAtMs = await runsAnew(world, { id, not: runId });
+  return { hit, endedAtMs, detail: `to event ${String(task?.eventId)} of ${events?.length}` };
+}
+
+/** Waits until the workflow runs under another run id and a worker answers for it; when that was (epoch ms). */
+async function runsAnew({ client }: ChaosWorld, { id, not }: { id: string; not: string }): Promise<number> {
+  return await eventually(
+    async () => {
+      const { runId, status } = await client.workflow.getHandle(id).describe();
+      if (runId === not || status.name !== 'RUNNING') return null;
+      const { phase } = await client.workflow.getHandle(id, runId).query<{ phase: string }>('state');
+      return phase === 'running' || phase === 'ingesting' ? Date.now() : null;
+    },
+    { deadlineMs: RUNS_AGAIN_WITHIN_MS, what: `${id} runs again` },
+  );
 }
 
 export const TEMPORAL_FAULTS: readonly Fault[] = [
