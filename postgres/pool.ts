@@ -24,10 +24,12 @@ export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientCo
   };
 }
 
-/** Opens a pool. Idle connections that break are dropped in silence: the next statement opens a new one or reports why not. */
+/** Opens a pool. Connections that break are dropped: the statement under way reports it, or the next one opens a new one. */
 export function openPool(options: PoolOptions): pg.Pool {
   const pool = new Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 });
   pool.on('error', () => {});
+  // The pool listens to idle connections only. One that dies inside a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
