@@ -1,6 +1,7 @@
 // A partition that is ingested through a breakable line to PostgreSQL, by leases that a test starts and loses.
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import type pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
 
 import { createConsumePartition } from '../../activities/consume-partition.ts';
@@ -12,6 +13,7 @@ import { must } from '../../pipeline/ensure.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
 import { amendWindows } from '../../postgres/amend-windows.ts';
 import { ensureCheckpoint, readCheckpoint } from '../../postgres/checkpoints.ts';
+import { openPool } from '../../postgres/pool.ts';
 import { closeNextPanes } from '../../postgres/close-windows.ts';
 import { moveClosedThrough } from '../../postgres/closed-through.ts';
 import { partitionOffsets } from '../../kafka/topics.ts';
@@ -25,10 +27,15 @@ import type { SeededTopic } from '../support/seeded-topic.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 
+/** The surroundings of an activity, without the warnings that a test causes on purpose. */
+export function activityWorld(): MockActivityEnvironment {
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+}
+
 /** Three waves of messages, twenty minutes of event time. */
 const WAVE = 1_000;
 const WAVES = 3;
-const START_MS = Date.parse('2026-03-01T10:00:00Z');
+export const START_MS = Date.parse('2026-03-01T10:00:00Z');
 const SPAN_MS = 1_200_000;
 const SOON_MS = 30_000;
 /** What a lease ends with when its line to PostgreSQL broke. */
@@ -104,7 +111,7 @@ export class CrashWorld {
       kafkaBrokers: inject('servers').kafkaBrokers,
       metrics: openMetrics({ processMetrics: false }).ingest,
     });
-    const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+    const environment = activityWorld();
     const heartbeats: unknown[] = [];
     environment.on('heartbeat', (details) => heartbeats.push(details));
     const run = async (): Promise<ConsumeResult> =>
@@ -151,6 +158,34 @@ export class CrashWorld {
       return rows.length === 0;
     };
     await eventually(isQuiet, { deadlineMs: SOON_MS, what: 'the sessions that were cut off are over' });
+  }
+
+  /** Closes the line of the first session that comes to a halt before the table, with a transaction under way. */
+  async crashAt(table: string, work: (pool: pg.Pool) => Promise<unknown>): Promise<void> {
+    const guard = await this.database.pool.connect();
+    const pool = openPool({ url: this.database.url, max: 2 });
+    try {
+      await guard.query('begin');
+      await guard.query(`lock table ${this.database.schema}.${table} in access exclusive mode`);
+      const outcome = work(pool).then(
+        () => 'done',
+        (error: unknown) => error,
+      );
+      const ended = async (): Promise<boolean> => {
+        const { rows } = await this.database.pool.query(
+          `select pg_terminate_backend(pid) from pg_locks
+           where relation = $1::regclass and not granted and locktype = 'relation'`,
+          [`${this.database.schema}.${table}`],
+        );
+        return rows.length > 0;
+      };
+      await eventually(ended, { deadlineMs: SOON_MS, what: `a session waits for ${table}` });
+      if ((await outcome) === 'done') throw new Error('What should have crashed went through.');
+    } finally {
+      await guard.query('rollback');
+      guard.release();
+      await pool.end();
+    }
   }
 
   /** Both steps of a close, up to this share of the event time of all waves. */

@@ -1,0 +1,26 @@
+// Crash point: panes are rolled up, and the row that says which windows closed is not written when the closer's session dies.
+import { expect, test } from 'vitest';
+
+import { closeNextPanes } from '../../postgres/close-windows.ts';
+import { moveClosedThrough, readClock } from '../../postgres/closed-through.ts';
+import { readResults } from '../support/result-recount.ts';
+import { CrashWorld, START_MS } from './crash-world.ts';
+
+test('a window without its row in windows is not there', async () => {
+  const world = await CrashWorld.open();
+  const { spec, database } = world;
+  const lease = world.lease();
+  await world.sendWave(0);
+  await world.sendWave(1);
+  await world.untilIngested();
+  await lease.drain();
+  // Ten minutes: every aggregate has a window that ends there.
+  const throughMs = START_MS + 600_000;
+  await moveClosedThrough(database.pool, spec, throughMs);
+  await world.crashAt('windows', (pool) => closeNextPanes(pool, spec, { throughMs }));
+  await world.untilQuiet();
+  expect(await readClock(database.pool, spec)).toMatchObject({ writtenThroughMs: null });
+  expect((await readResults(database.pool, database.schema))['event_counts']).toEqual([]);
+  await world.close(0.8);
+  expect(await world.problemsInTheEnd()).toEqual([]);
+});
