@@ -13,6 +13,12 @@ export type PoolOptions = {
   readonly applicationName?: string;
 };
 
+/**
+ * No transaction here waits for anything but PostgreSQL. One that is silent for this long belongs to a process that was
+ * stopped or cut off, and holds locks (the closer's clock) that others wait for.
+ */
+const FROZEN_AFTER_MS = 30_000;
+
 /** Session settings of every connection: UTC, so that no text form of a time depends on the server's configuration. */
 export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientConfig {
   return {
@@ -20,7 +26,7 @@ export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientCo
     application_name: applicationName ?? 'weir',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    options: '-c timezone=UTC -c datestyle=ISO,YMD -c client_min_messages=warning',
+    options: `-c timezone=UTC -c datestyle=ISO,YMD -c client_min_messages=warning -c idle_in_transaction_session_timeout=${FROZEN_AFTER_MS}`,
   };
 }
 

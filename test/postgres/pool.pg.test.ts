@@ -30,3 +30,11 @@ test('a session that dies inside a transaction fails the transaction and nothing
     process.removeListener('uncaughtException', report);
   }
 });
+
+test('a process that freezes inside a transaction does not hold its locks for ever', async () => {
+  const { pool } = await freshDatabase();
+  const { rows } = await pool.query<{ ms: number }>(
+    `select setting::int as ms from pg_settings where name = 'idle_in_transaction_session_timeout'`,
+  );
+  expect(rows[0]?.ms).toBeGreaterThan(0);
+});
