@@ -7,9 +7,15 @@ import type { RunOptions } from './run-options.ts';
 
 export const NO_FAILURES: Failures = { count: 0, sinceMs: null, message: null };
 
-/** The series with one more failure. A lease that had lasted a minute begins a new series: something worked in between. */
+/**
+ * Longer than the silence after which a lost worker is noticed, so that a lease that ends its worker at once still counts.
+ * It need not be longer: what takes this long to fail cannot be tried often.
+ */
+const SETTLED_AFTER_MS = 20_000;
+
+/** The series with one more failure. A lease that had lasted 20 s begins a new series: something worked in between. */
 export function addFailure(series: Failures, failure: unknown, { lastedMs }: { lastedMs: number }): Failures {
-  const before = lastedMs >= 60_000 ? NO_FAILURES : series;
+  const before = lastedMs >= SETTLED_AFTER_MS ? NO_FAILURES : series;
   return { count: before.count + 1, sinceMs: before.sinceMs ?? Date.now(), message: failureSentence(failure) };
 }
 

@@ -14,10 +14,10 @@ describe('a series of failures', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  it('remembers since when it lasts, and begins anew after a lease that had lasted a minute', () => {
+  it('remembers since when it lasts, and begins anew after a lease that had lasted 20 seconds', () => {
     const first = addFailure(NO_FAILURES, failed(new Error('a')), { lastedMs: 10 });
-    const second = addFailure(first, failed(new Error('b')), { lastedMs: 10 });
-    const third = addFailure(second, failed(new Error('c')), { lastedMs: 60_000 });
+    const second = addFailure(first, failed(new Error('b')), { lastedMs: 19_999 });
+    const third = addFailure(second, failed(new Error('c')), { lastedMs: 20_000 });
     expect(second).toEqual({ count: 2, sinceMs: first.sinceMs, message: 'b' });
     expect(third).toMatchObject({ count: 1, message: 'c' });
   });
