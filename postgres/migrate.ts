@@ -19,6 +19,8 @@ export type MigrationResult = { readonly applied: string[]; readonly version: nu
 export async function migrate({ url, schema }: { url: string; schema: string }): Promise<MigrationResult> {
   const quoted = quoteSchema(schema);
   const client = new Client(clientConfig({ url, applicationName: 'weir migrate' }));
+  // A broken connection also fails the statement under way; without a listener it would end the process.
+  client.on('error', () => {});
   await client.connect();
   try {
     await client.query('begin');

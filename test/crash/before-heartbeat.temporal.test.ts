@@ -4,9 +4,10 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import { expect, inject, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 
 import { partitionId } from '../../pipeline/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import { eventsFrom, freshTaskQueues, inWorld } from '../workflows/pipeline-world.ts';
 import type { PipelineWorld } from '../workflows/pipeline-world.ts';
 
@@ -14,10 +15,12 @@ const PROGRAM = fileURLToPath(new URL('../workflows/worker-program.ts', import.m
 const DAY = '2026-11-01T10:00:00.000Z';
 
 function startProgram({ servers, taskQueues }: PipelineWorld): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', PROGRAM], {
+  const program = spawn(process.execPath, ['--import', 'tsx', PROGRAM], {
     env: { ...process.env, PLACE: JSON.stringify({ servers, taskQueues }) },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  onTestFinished(() => void program.kill('SIGKILL'));
+  return program;
 }
 
 /** The offset that the last heartbeat told of, or null when none did. */
@@ -40,6 +43,10 @@ test('a worker that is killed between commit and heartbeat is followed by one th
       await world.start();
       await world.send(eventsFrom(DAY, 100));
       await world.untilIngested(100);
+      await eventually(async () => (await toldOffset(world)) === 100, {
+        deadlineMs: 30_000,
+        what: 'a heartbeat tells of the first commit',
+      });
       // One batch after another, until the last commit is news to Temporal.
       let sent = 100;
       for (;;) {
