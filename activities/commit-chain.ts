@@ -42,6 +42,7 @@ export class CommitChain {
   readonly #recent = new RecentIdentities();
   #nextOffset: number;
   #counts = NO_COUNTS;
+  #hasRefused = false;
   #watermarkMs: number | null;
   #lastTimestampMs: number | null = null;
 
@@ -56,7 +57,8 @@ export class CommitChain {
   }
 
   /**
-   * Ingests while `goOn()` says so, then waits for the commit in hand: whoever gets the result knows the checkpoint.
+   * Ingests while `goOn()` says so, then waits for the commit in hand: whoever gets the result knows the checkpoint. Also
+   * ends behind a row that PostgreSQL refused, since what follows was judged as if that event were there: a new chain goes on.
    * `onTurn` is called at every turn of the loop, at least as often as an empty fetch returns.
    */
   async run(goOn: () => boolean, onTurn: (progress: ChainProgress) => void): Promise<void> {
@@ -68,11 +70,13 @@ export class CommitChain {
           const batch = formMicroBatch(fetched, this.#judge, this.#recent);
           const prepared = this.#committer.prepare(batch);
           await inFlight;
+          if (this.#hasRefused) break;
           inFlight = this.#commit(prepared);
           // Looked at by the next turn; without this, a failure in between would count as unhandled.
           inFlight.catch(() => {});
         } else {
           await inFlight;
+          if (this.#hasRefused) break;
         }
         onTurn(this.progress());
       }
@@ -96,8 +100,9 @@ export class CommitChain {
     this.#count(prepared.batch, committed, (performance.now() - startedMs) / 1000);
   }
 
-  #advance(batch: MicroBatch, { counts }: Committed): void {
-    this.#nextOffset = batch.toOffset;
+  #advance(batch: MicroBatch, { counts, toOffset, refused }: Committed): void {
+    this.#nextOffset = toOffset;
+    this.#hasRefused = refused > 0;
     this.#counts = addCounts(this.#counts, counts);
     const last = batch.events.at(-1)?.message ?? batch.rejected.at(-1)?.message;
     if (last) this.#lastTimestampMs = last.timestampMs;
@@ -110,7 +115,7 @@ export class CommitChain {
   #count(batch: MicroBatch, committed: Committed, commitSeconds: number): void {
     const { spec, checkpoint, metrics } = this.#parts;
     const of = { topic: spec.topic, partition: checkpoint.partition };
-    const rejectedByReason = rejectionCounts(batch, committed.refused);
+    const rejectedByReason = rejectionCounts(batch, committed);
     const { counts } = committed;
     const rows = counts.recorded + counts.rejected;
     metrics.batchCommitted({ ...of, counts, rejectedByReason, commitSeconds, rows, watermarkMs: this.#watermarkMs });
@@ -122,9 +127,11 @@ export class CommitChain {
   }
 }
 
-function rejectionCounts({ rejected }: MicroBatch, refused: number): RejectionCounts {
+function rejectionCounts({ rejected }: MicroBatch, { toOffset, refused }: Committed): RejectionCounts {
   const counts: { -readonly [Reason in keyof RejectionCounts]: RejectionCounts[Reason] } = {};
-  for (const { rejection } of rejected) counts[rejection.reason] = (counts[rejection.reason] ?? 0) + 1;
+  for (const { rejection, message } of rejected) {
+    if (message.offset < toOffset) counts[rejection.reason] = (counts[rejection.reason] ?? 0) + 1;
+  }
   if (refused > 0) counts.unstorable = (counts.unstorable ?? 0) + refused;
   return counts;
 }

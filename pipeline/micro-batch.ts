@@ -92,9 +92,13 @@ function part(batch: MicroBatch, fromOffset: number, toOffset: number): MicroBat
   };
 }
 
-/** The batch with its only event refused after all: PostgreSQL would not take the row, for the reason in `detail`. */
+/**
+ * The batch up to its only event, which is refused after all: PostgreSQL would not take the row, for the reason in
+ * `detail`. What comes behind it has to be read again: it was judged while the event still counted as seen.
+ */
 export function refuseOnlyEvent(batch: MicroBatch, detail: string): MicroBatch {
   const { message } = must(batch.events[0], 'the event that PostgreSQL refused');
+  const upToIt = part(batch, batch.fromOffset, message.offset + 1);
   const refused: RejectedMessage = { message, rejection: { reason: 'unstorable', field: null, detail } };
-  return { ...batch, events: [], rejected: [...batch.rejected, refused] };
+  return { ...upToIt, events: [], rejected: [...upToIt.rejected, refused] };
 }

@@ -3,7 +3,7 @@ import type pg from 'pg';
 
 import type { Counts } from '../pipeline/checkpoint.ts';
 import { messageOf, must } from '../pipeline/ensure.ts';
-import { NO_COUNTS, addCounts, countsOf, refuseOnlyEvent, splitMicroBatch } from '../pipeline/micro-batch.ts';
+import { addCounts, countsOf, refuseOnlyEvent, splitMicroBatch } from '../pipeline/micro-batch.ts';
 import type { MicroBatch, RecordedEvent } from '../pipeline/micro-batch.ts';
 import { plainCommitSql, stagedCommitSql } from './commit-sql.ts';
 import type { Claim, Step } from './commit-sql.ts';
@@ -30,10 +30,11 @@ export class FencedError extends Error {
 export type PreparedBatch = { readonly batch: MicroBatch; readonly events: Buffer; readonly letters: Buffer };
 
 /**
- * How a batch went in. `staged`: through the staging table, because of duplicates; `refused`: rows that PostgreSQL would
+ * How a batch went in, up to `toOffset`: its end, unless a row was refused. `staged`: through the staging table, because of duplicates; `refused`: rows that PostgreSQL would
  * not take; `remarked`: times that closed_through had moved meanwhile and late events were marked again.
  */
 export type Committed = {
+  readonly toOffset: number;
   readonly counts: Counts;
   readonly staged: boolean;
   readonly refused: number;
@@ -105,7 +106,7 @@ export class BatchCommitter {
     if (hasRejected) copies.push(letters);
     try {
       await fusedCopy(this.#client, plainCommitSql(this.#claim, step), copies);
-      return { counts: step.counts, staged: false, refused: 0 };
+      return { toOffset: batch.toOffset, counts: step.counts, staged: false, refused: 0 };
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
@@ -115,7 +116,8 @@ export class BatchCommitter {
       hasRejected ? [events, letters] : [events],
     );
     const [recorded, lateRecorded] = must(rows.at(-1), 'counts of a staged batch').map(Number);
-    return { counts: stagedCounts(step.counts, recorded ?? 0, lateRecorded ?? 0), staged: true, refused: 0 };
+    const counts = stagedCounts(step.counts, recorded ?? 0, lateRecorded ?? 0);
+    return { toOffset: batch.toOffset, counts, staged: true, refused: 0 };
   }
 
   #step(batch: MicroBatch, late: number): Step {
@@ -138,23 +140,27 @@ export class BatchCommitter {
     };
   }
 
-  /** A value that PostgreSQL does not take: halves the batch until the row stands alone, and refuses that one. */
+  /**
+   * A value that PostgreSQL does not take: halves the batch until the row stands alone, refuses that one and stops behind
+   * it. The rest was judged while that event counted as seen: another message with its identity may be there, which now is
+   * no duplicate of anything.
+   */
   async #bisect(batch: MicroBatch, error: unknown): Promise<Committed> {
-    const alone = batch.events.length === 1;
-    const parts = alone
-      ? [refuseOnlyEvent(batch, `PostgreSQL refused the row: ${messageOf(error)}.`)]
-      : splitMicroBatch(batch);
-    let total: Committed = { counts: NO_COUNTS, staged: false, refused: alone ? 1 : 0, remarked: 0 };
-    for (const part of parts) {
-      const { counts, staged, refused, remarked } = await this.commit(this.#encode(part, newSlot()));
-      total = {
-        counts: addCounts(total.counts, counts),
-        staged: total.staged || staged,
-        refused: total.refused + refused,
-        remarked: total.remarked + remarked,
-      };
+    if (batch.events.length === 1) {
+      const refused = refuseOnlyEvent(batch, `PostgreSQL refused the row: ${messageOf(error)}.`);
+      return { ...(await this.commit(this.#encode(refused, newSlot()))), refused: 1 };
     }
-    return total;
+    const [first, second] = splitMicroBatch(batch);
+    const left = await this.commit(this.#encode(first, newSlot()));
+    if (left.refused > 0) return left;
+    const right = await this.commit(this.#encode(second, newSlot()));
+    return {
+      toOffset: right.toOffset,
+      counts: addCounts(left.counts, right.counts),
+      staged: left.staged || right.staged,
+      refused: right.refused,
+      remarked: left.remarked + right.remarked,
+    };
   }
 
   #encode(batch: MicroBatch, slot: Slot): PreparedBatch {

@@ -12,6 +12,7 @@ import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
 import { ensureCheckpoint, readCheckpoint, takeLease } from '../../postgres/checkpoints.ts';
 import { clientConfig } from '../../postgres/pool.ts';
 import { freshDatabase } from '../support/database.ts';
+import { pageView } from '../support/messages.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { seededTopic } from '../support/seeded-topic.ts';
 import type { SeededTopic } from '../support/seeded-topic.ts';
@@ -42,7 +43,10 @@ beforeAll(async () => {
 afterAll(() => topic.remove());
 
 /** Ingests until the end, or until `cutAfter` turns: then the session in PostgreSQL is killed under the chain. */
-async function ingest(checkpoint: Checkpoint, cutAfter: number): Promise<void> {
+async function ingest(
+  checkpoint: Checkpoint,
+  given: { spec: PipelineSpec; until: number; cutAfter: number | null },
+): Promise<void> {
   const client = new Client(clientConfig({ url: database.url }));
   client.on('error', () => {});
   await client.connect();
@@ -50,18 +54,18 @@ async function ingest(checkpoint: Checkpoint, cutAfter: number): Promise<void> {
   // Small fetches: many commits, so that a cut hits one with the next batch already judged.
   const reader = await openPartitionReader({
     brokers: inject('servers').kafkaBrokers,
-    topic: spec.topic,
+    topic: given.spec.topic,
     partition: 0,
     fromOffset: checkpoint.nextOffset,
     maxBytes: 60_000,
   });
   try {
-    const chain = new CommitChain({ spec, checkpoint, reader, client, metrics: openMetrics().ingest });
+    const chain = new CommitChain({ spec: given.spec, checkpoint, reader, client, metrics: openMetrics().ingest });
     let turns = 0;
     await chain.run(
-      () => chain.progress().nextOffset < MESSAGES,
+      () => chain.progress().nextOffset < given.until,
       () => {
-        if (++turns === cutAfter) void database.pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        if (++turns === given.cutAfter) void database.pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
       },
     );
   } finally {
@@ -75,7 +79,7 @@ test('a session killed in the middle of a commit, again and again, loses and dou
   let checkpoint = await takeLease(database.pool, spec, 0);
   while (checkpoint.nextOffset < MESSAGES) {
     try {
-      await ingest(checkpoint, 3 + (cuts % 5));
+      await ingest(checkpoint, { spec, until: MESSAGES, cutAfter: 3 + (cuts % 5) });
     } catch {
       cuts++;
     }
@@ -103,4 +107,33 @@ test('a session killed in the middle of a commit, again and again, loses and dou
   const missing = sent.filter(({ id }, offset) => !refused.has(offset) && (id === null || !recorded.has(id)));
   expect(missing).toEqual([]);
   expect(rows.length + letters.length + checkpoint.counts.duplicate).toBe(MESSAGES);
+});
+
+test('an event that PostgreSQL refused is no reason to take a repaired one with the same identity for a duplicate', async () => {
+  const repaired = pageView({ user_id: 'short' });
+  const refused = { ...repaired, user_id: 'far too long a name' };
+  const raw = await seededTopic(inject('servers').kafkaBrokers, {
+    partitions: 1,
+    count: 1,
+    startTimeMs: Date.parse('2026-11-01'),
+  });
+  const values = [pageView(), refused, repaired, pageView(), repaired].map((event) => JSON.stringify(event));
+  await raw.sendRaw(values.map((value) => ({ value, partition: 0, timestampMs: Date.parse('2026-11-01T12:00:00Z') })));
+  const own = await freshDatabase();
+  const ownSpec = { ...spec, topic: raw.topic, schema: own.schema };
+  await own.pool.query(`alter table ${own.schema}.events alter column user_id type varchar(10)`);
+  await ensureCheckpoint(own.pool, ownSpec, { partition: 0, firstOffset: 0 });
+
+  let checkpoint = await takeLease(own.pool, ownSpec, 0);
+  for (let chains = 0; checkpoint.nextOffset < values.length && chains < 10; chains++) {
+    await ingest(checkpoint, { spec: ownSpec, until: values.length, cutAfter: null });
+    checkpoint = must(await readCheckpoint(own.pool, ownSpec, 0), 'the checkpoint');
+  }
+  expect(checkpoint.counts).toEqual({ recorded: 3, duplicate: 1, late: 0, rejected: 1, skipped: 0 });
+  const { rows } = await own.pool.query<{ user_id: string }>(
+    `select user_id from ${own.schema}.events where event_id = $1`,
+    [repaired['event_id']],
+  );
+  expect(rows).toEqual([{ user_id: 'short' }]);
+  await raw.remove();
 });

@@ -83,8 +83,13 @@ test('an identity is remembered for at least the capacity, and both its parts co
 });
 
 test('the only event of a batch that PostgreSQL refuses becomes its dead letter', () => {
-  const refused = refuseOnlyEvent(batchOf([1, 'hole'], 5), 'PostgreSQL refused the row.');
+  const refused = refuseOnlyEvent(batchOf(['garbage', 1, 1, 'hole'], 4), 'PostgreSQL refused the row.');
+  // The repetition behind it is no duplicate of a refused event: it is left to be read again.
+  expect([refused.fromOffset, refused.toOffset]).toEqual([4, 6]);
   expect(refused.events).toHaveLength(0);
-  expect(refused.rejected).toMatchObject([{ message: { offset: 5 }, rejection: { reason: 'unstorable' } }]);
+  expect(refused.rejected).toMatchObject([
+    { message: { offset: 4 }, rejection: { reason: 'not_json' } },
+    { message: { offset: 5 }, rejection: { reason: 'unstorable' } },
+  ]);
   expect(lawHolds(refused, countsOf(refused, 0))).toBe(true);
 });
