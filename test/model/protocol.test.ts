@@ -7,7 +7,7 @@ import { runSeed } from './run-seed.ts';
 import type { Seen } from './run-seed.ts';
 
 const SEEDS = Number(process.env['WEIR_MODEL_SEEDS'] ?? 2_000);
-const CHOSEN = process.env['WEIR_MODEL_SEED'];
+const CHOSEN = process.env['WEIR_MODEL_SEED'] ?? '';
 /** Seeds to find out that a guard is missing. */
 const MUTANT_SEEDS = 500;
 
@@ -29,10 +29,10 @@ function firstBroken(removed: Partial<Guards>): string | null {
   return null;
 }
 
-test.runIf(CHOSEN)('the chosen seed keeps every promise', () => {
-  const seed = Number(CHOSEN);
-  process.stdout.write(`${story(seed)}\n`);
-  expect(runSeed(seed).violation).toBeNull();
+test('a chosen seed tells its story and keeps every promise', () => {
+  const seed = Number(CHOSEN || 1);
+  if (CHOSEN) process.stdout.write(`${story(seed)}\n`);
+  expect(story(seed)).toContain(`Seed ${seed}: all promises held.`);
 });
 
 test('two workers, two closers, crashes and lost replies: every interleaving keeps every promise', () => {
