@@ -13,10 +13,20 @@ export const NO_FAILURES: Failures = { count: 0, sinceMs: null, message: null };
  */
 const SETTLED_AFTER_MS = 20_000;
 
-/** The series with one more failure. A lease that had lasted 20 s begins a new series: something worked in between. */
+/** The series with one more failure. A lease that had lasted 20 s, or had said that it commits, begins a new series. */
 export function addFailure(series: Failures, failure: unknown, { lastedMs }: { lastedMs: number }): Failures {
-  const before = lastedMs >= SETTLED_AFTER_MS ? NO_FAILURES : series;
+  const before = lastedMs >= SETTLED_AFTER_MS || hadCommitted(failure) ? NO_FAILURES : series;
   return { count: before.count + 1, sinceMs: before.sinceMs ?? Date.now(), message: failureSentence(failure) };
+}
+
+/** Whether a lease whose worker was lost had committed something: its last heartbeat tells. Waiting would help nobody then. */
+function hadCommitted(failure: unknown): boolean {
+  const cause = failure instanceof ActivityFailure ? failure.cause : failure;
+  const details: unknown = cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : null;
+  if (typeof details !== 'object' || details === null || !('counts' in details)) return false;
+  const { counts } = details;
+  if (typeof counts !== 'object' || counts === null) return false;
+  return Object.values(counts).some((count: unknown) => typeof count === 'number' && count > 0);
 }
 
 /** Wait before the next try: doubles from the first wait to the longest. */

@@ -22,6 +22,14 @@ describe('a series of failures', () => {
     expect(third).toMatchObject({ count: 1, message: 'c' });
   });
 
+  it('begins anew after a lease that was lost with its worker and had committed, and only then', () => {
+    const lost = (recorded: number): ActivityFailure =>
+      failed(new TimeoutFailure('activity timed out', { nextOffset: '7', counts: { recorded } }, 'HEARTBEAT'));
+    const series = { count: 4, sinceMs: 1, message: 'a' };
+    expect(addFailure(series, lost(7), { lastedMs: 11_000 }).count).toBe(1);
+    expect(addFailure(series, lost(0), { lastedMs: 11_000 }).count).toBe(5);
+  });
+
   it('says what the activity said, without the wrappers around it', () => {
     const lost = ApplicationFailure.create({ message: 'Offsets 0 to 29 are gone.', type: 'LostRange' });
     expect(failureSentence(failed(lost))).toBe('Offsets 0 to 29 are gone.');
