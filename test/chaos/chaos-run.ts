@@ -72,6 +72,7 @@ async function strikeAll(world: ChaosWorld, options: ChaosOptions, struck: Struc
   const endMs = Date.now() + options.minutes * 60_000;
   for (const turn of scheduleOf(options.seed, options.faults)) {
     if (turn.round > 0 && Date.now() + turn.calmMs >= endMs) return;
+    await world.complete();
     await wait(turn.calmMs);
     const one = await strike(world, turn);
     struck.push(one);

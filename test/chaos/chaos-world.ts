@@ -110,6 +110,14 @@ export class ChaosWorld {
     return lastMs;
   }
 
+  /** Waits until every worker takes work: one that is still starting cannot take over from the next one that is struck. */
+  async complete(): Promise<void> {
+    await eventually(() => [...this.workers, this.generator].every(({ isPolling }) => isPolling), {
+      deadlineMs: 120_000,
+      what: 'every worker polls',
+    });
+  }
+
   /** Ends whatever a fault may have left behind. */
   async heal(): Promise<void> {
     for (const worker of [...this.workers, this.generator]) {

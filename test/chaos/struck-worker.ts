@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { homeFolder, logFile } from '../../local/home-folder.ts';
@@ -46,6 +46,13 @@ export class StruckWorker {
 
   get isRunning(): boolean {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Whether the present process has come so far that it takes work. */
+  get isPolling(): boolean {
+    const of = `"pid":${this.#child?.pid},`;
+    const log = readFileSync(logFile(homeFolder(this.#options.home), this.name), 'utf8');
+    return this.isRunning && log.split('\n').some((line) => line.includes(of) && line.includes('"The worker polls"'));
   }
 
   /** Starts its process; `clockAheadMs`: how wrong its clock is. */
