@@ -19,7 +19,7 @@ test('whatever is killed, frozen or cut off, results equal those of a run withou
     rate: 1_500,
     faults: faultsNamed([
       'worker SIGKILL',
-      'worker SIGSTOP, zombie',
+      'worker SIGSTOP (zombie)',
       'PostgreSQL SIGKILL',
       'COMMIT reply lost',
       'Kafka SIGKILL',

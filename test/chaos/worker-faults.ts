@@ -25,7 +25,7 @@ export const WORKER_FAULTS: readonly Fault[] = [
   },
   {
     // Longer than the heartbeat timeout: when it wakes, its partitions and its batch belong to others.
-    name: 'worker SIGSTOP, zombie',
+    name: 'worker SIGSTOP (zombie)',
     inject: async (world, chance) =>
       await strikeBusiest(world, async (victim) => {
         victim.signal('SIGSTOP');
