@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { homeFolder, logFile } from '../local/home-folder.ts';
 import type { StackAddresses } from '../local/stack.ts';
+import { backoffWaitMs } from '../pipeline/backoff.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { environment } from './environment.ts';
 import {
@@ -24,7 +25,7 @@ import {
 const WEIR = fileURLToPath(new URL('./weir.js', import.meta.url));
 const LOOK_EVERY_MS = 500;
 const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 30_000;
+const LONGEST_WAIT_MS = 10_000;
 /** A worker that lived this long did work: its next end counts as the first again. */
 const SETTLED_AFTER_MS = 60_000;
 /** Lines of a log in which the cause of an end is looked for. */
@@ -90,10 +91,15 @@ export class WorkerCrew {
 
   #noteEnd(member: Member): void {
     member.ends = performance.now() - member.startedAtMs > SETTLED_AFTER_MS ? 1 : member.ends + 1;
-    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (member.ends - 1));
+    const waitMs = backoffWaitMs({
+      failures: member.ends,
+      firstMs: FIRST_WAIT_MS,
+      longestMs: LONGEST_WAIT_MS,
+      chance: Math.random(),
+    });
     member.restartAtMs = performance.now() + waitMs;
     const said = lastWords(this.#options.settings.home, member.name);
-    this.#report(`${member.name} ended by itself; it starts again in ${waitMs / 1000} s. ${said}`);
+    this.#report(`${member.name} ended by itself; it starts again in ${(waitMs / 1_000).toFixed(1)} s. ${said}`);
   }
 
   #spawn(member: Member): void {

@@ -2,10 +2,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import type { EventWriter } from '../kafka/event-writer.ts';
+import { backoffWaitMs } from '../pipeline/backoff.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import type { ProducedMessage } from './produced-message.ts';
 
-const RETRY_AFTER_MS = 1_000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 3_000;
 
 export type PatientWriter = {
   /** True once every message is acknowledged, in order; false when it gave up first: some may have arrived, some not. */
@@ -40,7 +42,7 @@ export function createPatientWriter(open: () => Promise<EventWriter>, giveUp: Ab
 
   return {
     async write(messages) {
-      while (!giveUp.aborted) {
+      for (let failures = 1; !giveUp.aborted; failures += 1) {
         try {
           await unlessAborted(attempt(messages), giveUp);
           trouble = null;
@@ -49,7 +51,9 @@ export function createPatientWriter(open: () => Promise<EventWriter>, giveUp: Ab
           if (giveUp.aborted) break;
           trouble = messageOf(error);
           await drop();
-          await wait(RETRY_AFTER_MS, undefined, { signal: giveUp }).catch(() => {});
+          const limits = { firstMs: FIRST_WAIT_MS, longestMs: LONGEST_WAIT_MS };
+          const waitMs = backoffWaitMs({ failures, ...limits, chance: Math.random() });
+          await wait(waitMs, undefined, { signal: giveUp }).catch(() => {});
         }
       }
       trouble ??=

@@ -1,6 +1,8 @@
 // Waiting between two tries: longer each time up to a bound, with jitter so that many partitions don't come back at once.
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { backoffWaitMs } from '../pipeline/backoff.ts';
+
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 3_000;
 
@@ -17,8 +19,13 @@ export class Backoff {
   }
 
   async wait(signal: AbortSignal): Promise<void> {
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#tries);
     this.#tries += 1;
-    await delay(longest * (0.5 + Math.random() / 2), undefined, { signal });
+    const waitMs = backoffWaitMs({
+      failures: this.#tries,
+      firstMs: FIRST_WAIT_MS,
+      longestMs: LONGEST_WAIT_MS,
+      chance: Math.random(),
+    });
+    await delay(waitMs, undefined, { signal });
   }
 }

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 
 import type { Log } from '../observability/log.ts';
+import { backoffWaitMs } from '../pipeline/backoff.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 
 export type TemporalAddress = { readonly address: string; readonly namespace: string };
@@ -11,9 +12,10 @@ export type TemporalAddress = { readonly address: string; readonly namespace: st
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
-/** Waits for doubling times between tries, up to ten seconds; ends early, without an error, when `signal` aborts. */
+/** Waits for growing times between tries, up to ten seconds; ends early, without an error, when `signal` aborts. */
 export class PatientTries {
   #tries = 0;
+  #sinceMs: number | null = null;
   readonly #log: Log;
   readonly #signal: AbortSignal;
 
@@ -24,14 +26,26 @@ export class PatientTries {
 
   /** Says why the last try failed, and waits. */
   async afterFailure(sentence: string): Promise<void> {
-    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, this.#tries));
     this.#tries += 1;
-    this.#log.warn({ tries: this.#tries, waitMs }, `${sentence} Trying again in ${waitMs / 1000} s.`);
+    this.#sinceMs ??= performance.now();
+    const waitMs = backoffWaitMs({
+      failures: this.#tries,
+      firstMs: FIRST_WAIT_MS,
+      longestMs: LONGEST_WAIT_MS,
+      chance: Math.random(),
+    });
+    const waitedMs = Math.round(performance.now() - this.#sinceMs);
+    const soFar = this.#tries === 1 ? '' : ` It has been so for ${Math.round(waitedMs / 1_000)} s.`;
+    this.#log.warn(
+      { tries: this.#tries, waitedMs, waitMs },
+      `${sentence}${soFar} Trying again in ${(waitMs / 1_000).toFixed(1)} s.`,
+    );
     await wait(waitMs, undefined, { signal: this.#signal }).catch(() => {});
   }
 
   reset(): void {
     this.#tries = 0;
+    this.#sinceMs = null;
   }
 }
 

@@ -4,7 +4,7 @@
 //   waiting       a lease of awaitWatermark runs. News leads to closing or amending, its end to the next lease.
 //   closing       one closeWindow child runs; afterwards amending (if late events wait) or waiting.
 //   amending      late events are taken into windows that have closed; afterwards waiting.
-//   backing-off   something failed; a timer runs (1 s doubling to 30 s), then waiting: what was begun is found again.
+//   backing-off   something failed; a timer runs (1 s growing to 10 s), then waiting: what was begun is found again.
 //   stopped       the pipeline asked for it; the workflow returns.
 // Beside these, `stream`: open, ending (endStream named the last offsets), ended (they were reached and every window closed).
 import {

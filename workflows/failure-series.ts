@@ -1,6 +1,7 @@
 // Consecutive failures of a lease: the sentence that people read, and how long to wait before the next try.
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
 
+import { backoffWaitMs } from '../pipeline/backoff.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import type { Failures } from './commands.ts';
 import type { RunOptions } from './run-options.ts';
@@ -29,12 +30,16 @@ function hadCommitted(failure: unknown): boolean {
   return Object.values(counts).some((count: unknown) => typeof count === 'number' && count > 0);
 }
 
-/** Wait before the next try: doubles from the first wait to the longest. */
+/**
+ * Wait before the next try, by the rule of pipeline/backoff.ts. Inside a workflow Math.random is seeded by its run, so that a
+ * replay waits equally long; and no two partitions have the same seed.
+ */
 export function backoffMs(
   { count }: Failures,
-  options: Pick<RunOptions, 'backoffFirstMs' | 'backoffLongestMs'>,
+  { backoffFirstMs, backoffLongestMs }: Pick<RunOptions, 'backoffFirstMs' | 'backoffLongestMs'>,
+  chance = Math.random(),
 ): number {
-  return Math.min(options.backoffLongestMs, options.backoffFirstMs * 2 ** Math.min(20, Math.max(0, count - 1)));
+  return backoffWaitMs({ failures: count, firstMs: backoffFirstMs, longestMs: backoffLongestMs, chance });
 }
 
 /** One sentence for people: what an activity or child failed with, without the wrappers around it. */

@@ -11,6 +11,7 @@ export type RunOptions = {
   readonly heartbeatTimeoutMs: number;
   /** Time a lease may take to commit the batch in hand once it is over. */
   readonly leaseMarginMs: number;
+  /** Waits after failures, before chance shortens them (pipeline/backoff.ts). */
   readonly backoffFirstMs: number;
   readonly backoffLongestMs: number;
   /** How often the pipeline looks for new partitions and for children that have ended. */
@@ -30,7 +31,7 @@ const DEFAULT_RUN_OPTIONS: RunOptions = {
   heartbeatTimeoutMs: 10_000,
   leaseMarginMs: 60_000,
   backoffFirstMs: 1_000,
-  backoffLongestMs: 30_000,
+  backoffLongestMs: 10_000,
   lookEveryMs: 60_000,
   pollEveryMs: 250,
   publishEveryMs: 5_000,
