@@ -4,16 +4,15 @@
 //   starting             before the first lease; the main loop leaves it at once.
 //   ingesting            a lease of consumePartition runs. Its end leads to the next lease (still ingesting), a failure to
 //                        backing-off, a lost range to its own state, pause and stop drain the lease and lead on.
-//   backing-off          a lease failed; a timer runs (1 s doubling to 30 s). Then ingesting; resume ends the wait early.
+//   backing-off          a lease failed; a timer runs (1 s growing to 10 s). Then ingesting; resume ends the wait early.
 //   paused               a person or the pipeline asked for it; no lease runs. Resume by the same one leads to ingesting.
-//   stopped: lost range  Kafka no longer holds the next offset (guarantee 8); no lease runs until a person says resume.
+//   stopped: lost range  Kafka no longer holds the next offset (guarantee 8); no lease runs until a person accepts the gap or says
+//                        resume, which looks again.
 //   stopped              the pipeline asked for it and the lease has drained; the workflow returns.
 import {
-  CancellationScope,
   allHandlersFinished,
   condition,
   continueAsNew,
-  getExternalWorkflowHandle,
   log,
   proxyActivities,
   setCurrentDetails,
@@ -22,21 +21,24 @@ import {
 } from '@temporalio/workflow';
 
 import type { ConsumeResult, createConsumePartition } from '../activities/consume-partition.ts';
-import { pipelineId } from '../pipeline/ids.ts';
+import type { AcceptedGap } from '../pipeline/lost-range.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import {
+  acceptGapUpdate,
   configureSignal,
-  partitionReportSignal,
   partitionStateQuery,
   pausePartitionUpdate,
   pipelinePausedSignal,
   resumePartitionUpdate,
   stopSignal,
 } from './commands.ts';
-import type { Failures, PartitionPhase, PartitionReport, PartitionState } from './commands.ts';
+import type { Failures, PartitionPhase, PartitionState } from './commands.ts';
 import { partitionDetails, partitionMessage } from './details.ts';
-import { failureType } from './failure-series.ts';
+import { NO_FAILURES } from './failure-series.ts';
 import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
+import { KnownLostRange } from './lost-range.ts';
+import type { CarriedLostRange } from './lost-range.ts';
+import { PartitionReports } from './partition-reports.ts';
 import { runOptions } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
@@ -44,8 +46,11 @@ type Carried = {
   readonly lease: number;
   readonly nextOffset: string | null;
   readonly pausedByPerson: boolean;
-  readonly lostRange: string | null;
+  /** A sentence from runs of older builds. */
+  readonly lostRange: CarriedLostRange | string | null;
   readonly failures: Failures;
+  /** What the pipeline was last told; absent from runs of older builds. */
+  readonly told?: string;
 };
 
 export type IngestPartitionInput = {
@@ -79,9 +84,9 @@ class PartitionLife {
   private lastLeaseMs = 0;
   private nextOffset: string | null;
   private pausedByPerson: boolean;
-  private lostRange: string | null;
+  private readonly lostRange: KnownLostRange;
   private stopping = false;
-  private reported = 'ingesting';
+  private readonly reports: PartitionReports;
 
   constructor(input: IngestPartitionInput) {
     this.input = input;
@@ -90,7 +95,8 @@ class PartitionLife {
     this.lease = input.carried?.lease ?? 0;
     this.nextOffset = input.carried?.nextOffset ?? null;
     this.pausedByPerson = input.carried?.pausedByPerson ?? false;
-    this.lostRange = input.carried?.lostRange ?? null;
+    this.lostRange = new KnownLostRange(input.carried?.lostRange);
+    this.reports = new PartitionReports(input.spec.topic, input.carried?.told);
   }
 
   listen(): void {
@@ -103,9 +109,15 @@ class PartitionLife {
     });
     setHandler(resumePartitionUpdate, () => {
       this.pausedByPerson = false;
-      this.lostRange = null;
+      this.lostRange.forget();
       if (this.phase !== 'ingesting') this.keeper.interrupt();
       return this.state();
+    });
+    setHandler(acceptGapUpdate, async () => await this.acceptGap(), {
+      validator: () => {
+        const refusal = this.lostRange.refusal({ partition: this.input.partition, phase: this.phase });
+        if (refusal !== null) throw new Error(refusal);
+      },
     });
     setHandler(pipelinePausedSignal, (paused) => {
       this.input = { ...this.input, pausedByPipeline: paused };
@@ -162,12 +174,18 @@ class PartitionLife {
   private async afterFailure(failure: unknown): Promise<void> {
     const { message } = this.keeper.failures;
     log.warn('A lease failed', { partition: this.input.partition, message });
-    if (failureType(failure) === 'LostRange') {
-      this.lostRange = message;
-      return;
-    }
-    await this.enter('backing-off');
+    if (this.lostRange.learn(failure)) return;
+    await this.enter('backing-off', { quiet: !this.reports.isWorthTelling(failure, this.keeper.failures) });
     if (!this.mustRest() && !this.stopping) await this.keeper.backOff();
+  }
+
+  private async acceptGap(): Promise<AcceptedGap> {
+    const { spec, partition } = this.input;
+    const gap = await this.lostRange.accept({ spec, partition }, this.options.taskQueues.ingest);
+    log.warn('Offsets are accepted as lost', { ...gap });
+    this.nextOffset = gap.toOffset;
+    this.keeper.failures = NO_FAILURES;
+    return gap;
   }
 
   private async rest(): Promise<void> {
@@ -177,11 +195,11 @@ class PartitionLife {
   }
 
   private mustRest(): boolean {
-    return this.lostRange !== null || this.pausedByPerson || this.input.pausedByPipeline;
+    return this.lostRange.sentence !== null || this.pausedByPerson || this.input.pausedByPipeline;
   }
 
   private restingPhase(): PartitionPhase {
-    return this.lostRange === null ? 'paused' : 'stopped: lost range';
+    return this.lostRange.sentence === null ? 'paused' : 'stopped: lost range';
   }
 
   private whyResting(): string {
@@ -192,30 +210,31 @@ class PartitionLife {
     return this.phase === 'paused' || this.phase === 'stopped: lost range' || this.phase === 'stopped';
   }
 
-  /** Shows the phase, and tells the pipeline when partitions rest, go on or stop; a pipeline that is gone is no reason to fail. */
-  private async enter(phase: PartitionPhase): Promise<void> {
+  /** Shows the phase, and unless it is to be quiet tells the pipeline when the partition rests, fails, goes on or stops. */
+  private async enter(phase: PartitionPhase, { quiet = false } = {}): Promise<void> {
     this.phase = phase;
     setCurrentDetails(partitionDetails(this.state(), { last: this.last, lastLeaseMs: this.lastLeaseMs }));
+    if (quiet) return;
     const news = phase === 'paused' ? this.whyResting() : phase;
-    if (news === this.reported || phase === 'backing-off') return;
-    this.reported = news;
-    const { spec, partition } = this.input;
-    const report: PartitionReport = { partition, phase, pausedByPerson: this.pausedByPerson, message: this.message() };
-    await CancellationScope.nonCancellable(async () => {
-      await getExternalWorkflowHandle(pipelineId(spec.topic))
-        .signal(partitionReportSignal, report)
-        .catch(() => {});
+    const { pausedByPerson } = this;
+    await this.reports.tell(news, {
+      partition: this.input.partition,
+      phase,
+      pausedByPerson,
+      message: this.message(),
     });
   }
 
   private async continueIt(): Promise<never> {
-    const { lease, nextOffset, pausedByPerson, lostRange } = this;
-    const carried = { lease, nextOffset, pausedByPerson, lostRange, failures: this.keeper.failures };
+    const { lease, nextOffset, pausedByPerson } = this;
+    const lostRange = this.lostRange.carried;
+    const { told } = this.reports;
+    const carried = { lease, nextOffset, pausedByPerson, lostRange, told, failures: this.keeper.failures };
     return await continueAsNew<typeof ingestPartition>({ ...this.input, carried });
   }
 
   private message(): string {
-    const failure = this.lostRange ?? this.keeper.failures.message;
+    const failure = this.lostRange.sentence ?? this.keeper.failures.message;
     const { partition } = this.input;
     return partitionMessage(this.phase, { partition, lease: this.lease, failure, byPerson: this.pausedByPerson });
   }
@@ -230,6 +249,7 @@ class PartitionLife {
       lease,
       leaseStartedMs,
       lastCounts: this.last?.counts ?? null,
+      lostRange: this.lostRange.offsets,
       failures: this.keeper.failures,
       pausedByPerson,
       pausedByPipeline: this.input.pausedByPipeline,
