@@ -3,8 +3,11 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import { LostRangeError, OffsetBeyondEndError } from '../kafka/failures.ts';
 import { messageOf } from '../pipeline/ensure.ts';
+import type { LostRange } from '../pipeline/lost-range.ts';
+import { formatOffset } from '../pipeline/offset.ts';
 import { FencedError } from '../postgres/batch-committer.ts';
 import { ForeignSchemaError } from '../postgres/checkpoints.ts';
+import { serverTrouble } from '../postgres/server-trouble.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 
 /** Types of failure that workflows tell apart. */
@@ -16,18 +19,29 @@ const FENCED = 'Fenced';
 const LONGEST_MESSAGE = 1500;
 
 /**
- * The failure that a workflow sees for `error`. A lost range is final until a person accepts it; everything else is worth
+ * The failure that a workflow sees for `error`. A lost range (details: LostRange) is final until a person accepts it; everything else is worth
  * another lease after a pause, which the workflow decides.
  */
 export function toFailure(error: unknown): ApplicationFailure {
-  const message = messageOf(error).slice(0, LONGEST_MESSAGE);
+  const message = (serverTrouble(error) ?? messageOf(error)).slice(0, LONGEST_MESSAGE);
   const cause = error instanceof Error ? { cause: error } : {};
-  if (error instanceof LostRangeError || error instanceof OffsetBeyondEndError) {
-    return ApplicationFailure.create({ message, type: LOST_RANGE, nonRetryable: true, ...cause });
+  const lost = lostRange(error);
+  if (lost) {
+    return ApplicationFailure.create({ message, type: LOST_RANGE, nonRetryable: true, details: [lost], ...cause });
   }
   if (error instanceof ForeignSchemaError) {
     return ApplicationFailure.create({ message, type: FOREIGN_SCHEMA, nonRetryable: true, ...cause });
   }
   const type = error instanceof FencedError ? FENCED : (sqlState(error) ?? 'Transient');
   return ApplicationFailure.create({ message, type, ...cause });
+}
+
+function lostRange(error: unknown): LostRange | null {
+  if (error instanceof LostRangeError) {
+    return { kind: 'gone', fromOffset: formatOffset(error.wanted), toOffset: formatOffset(error.logStart) };
+  }
+  if (error instanceof OffsetBeyondEndError) {
+    return { kind: 'beyond-end', nextOffset: formatOffset(error.wanted), endOffset: formatOffset(error.logEnd) };
+  }
+  return null;
 }

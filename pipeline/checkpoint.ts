@@ -27,7 +27,10 @@ export type Checkpoint = {
 
 export type RejectionCounts = Readonly<Partial<Record<RejectionReason, number>>>;
 
-/** The conservation law (guarantee 2): offsets passed over, less what became of them. Zero, always. */
+/**
+ * The conservation law (guarantee 2): offsets passed over, less what became of them. Zero, always, but for the offsets that
+ * were accepted as lost (table `gaps`).
+ */
 export function unaccountedOffsets(checkpoint: Pick<Checkpoint, 'firstOffset' | 'nextOffset' | 'counts'>): number {
   const { recorded, duplicate, rejected, skipped } = checkpoint.counts;
   return checkpoint.nextOffset - checkpoint.firstOffset - (recorded + duplicate + rejected + skipped);

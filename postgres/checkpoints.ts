@@ -102,14 +102,26 @@ export async function ensureCheckpoint(
 const FROZEN_AFTER_MS = 2_000;
 const MOST_ATTEMPTS = 5;
 
-/**
- * Takes the partition over: the epoch grows by one, so that every earlier holder is fenced from here on. An earlier holder
- * that froze in the middle of a batch (stopped process, dead network) has the row locked: its session is ended.
- */
+/** Takes the partition over: the epoch grows by one, so that every earlier holder is fenced from here on. */
 export async function takeLease(pool: pg.Pool, where: Where, partition: number): Promise<Checkpoint> {
+  return await holdingCheckpoint(pool, { ...where, partition }, (client) => raiseEpoch(client, where, partition));
+}
+
+/**
+ * Runs `work`, which begins by locking the checkpoint row, in one transaction. A holder that froze in the middle of a batch
+ * (stopped process, dead network) has the row locked: its session is ended, and `work` runs again.
+ */
+export async function holdingCheckpoint<T>(
+  pool: pg.Pool,
+  { partition, ...where }: Where & { readonly partition: number },
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await withTransaction(pool, {}, (client) => raiseEpoch(client, where, partition));
+      return await withTransaction(pool, {}, async (client) => {
+        await client.query(`set local lock_timeout = ${FROZEN_AFTER_MS}`);
+        return await work(client);
+      });
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE || attempt === MOST_ATTEMPTS) throw error;
       await endFrozenBatch(pool, where, partition);
@@ -118,7 +130,6 @@ export async function takeLease(pool: pg.Pool, where: Where, partition: number):
 }
 
 async function raiseEpoch(client: pg.PoolClient, { schema, topic }: Where, partition: number): Promise<Checkpoint> {
-  await client.query(`set local lock_timeout = ${FROZEN_AFTER_MS}`);
   const { rows } = await client.query<CheckpointRow>(
     `update ${quoteSchema(schema)}.checkpoints set epoch = epoch + 1 where topic = $1 and partition = $2 returning ${COLUMNS}`,
     [topic, partition],
