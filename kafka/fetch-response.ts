@@ -32,8 +32,18 @@ function failed(throttleMs: number, errorCode: number): FetchResponse {
   };
 }
 
-/** Reads a Fetch v11 answer that holds one topic with one partition, as one was asked for. */
+/** Reads a Fetch v11 answer that holds one topic with one partition, as one was asked for. Throws when it is torn. */
 export function readFetchResponse(payload: Buffer): FetchResponse {
+  try {
+    return readWhole(payload);
+  } catch (thrown) {
+    // Node's way to say that the bytes ended too early.
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw new Error(`Kafka's answer to a Fetch is torn: it ends after ${payload.length} bytes.`, { cause: thrown });
+  }
+}
+
+function readWhole(payload: Buffer): FetchResponse {
   const throttleMs = payload.readInt32BE(0);
   const errorCode = payload.readInt16BE(4);
   const topicCount = payload.readInt32BE(10);
@@ -57,6 +67,8 @@ export function readFetchResponse(payload: Buffer): FetchResponse {
   }
   at += 4; // preferred read replica: only for consumers that name a rack
   const size = payload.readInt32BE(at);
+  const there = payload.length - at - 4;
+  assert(size <= there, `Kafka's answer to a Fetch is torn: it holds ${there} of ${size} bytes of records.`);
   const records = size > 0 ? payload.subarray(at + 4, at + 4 + size) : NO_RECORDS;
   return { throttleMs, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records };
 }

@@ -1,15 +1,14 @@
 // Publishes positions as the committed offsets of a Kafka group, so that Kafka's own tools see the lag. Only a hint: no one reads it back.
 import { assert } from '../pipeline/ensure.ts';
 import type { BrokerLink } from './broker-link.ts';
-import { KafkaRefusedError } from './failures.ts';
-import { protocolError, protocolRequest, unjudgedRequest } from './kafkajs-internals.ts';
+import { unjudgedRequest } from './kafkajs-internals.ts';
 import type { Broker } from './kafkajs-internals.ts';
-import { PassingError, passes } from './trouble.ts';
+import { PassingError, throwProtocolError } from './trouble.ts';
 
 /** The next offset to read of one partition. */
 export type PartitionPosition = { readonly partition: number; readonly offset: number };
 
-type CoordinatorAnswer = { readonly coordinator: { readonly nodeId: number } };
+type CoordinatorAnswer = { readonly errorCode: number; readonly coordinator: { readonly nodeId: number } };
 type OffsetCommitAnswer = {
   readonly responses: readonly {
     readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
@@ -20,15 +19,17 @@ const GROUP = 0;
 /** A commit from outside of the group's membership, which Kafka takes while the group has no live members. */
 const NO_GENERATION = -1;
 const NO_MEMBER = '';
+const OFFSET_ADVICE = 'check the rights of this client, and stop other consumers that use this group name';
 
-/** The broker that keeps the offsets of `group`. */
+/** The broker that keeps the offsets of `group`. Throws PassingError or KafkaRefusedError. */
 export async function findCoordinator(link: BrokerLink, group: string): Promise<Broker> {
   const anyone = await link.anyBroker();
-  const request = protocolRequest<CoordinatorAnswer>(anyone, 'GroupCoordinator', {
+  const request = unjudgedRequest<CoordinatorAnswer>(anyone, 'GroupCoordinator', {
     groupId: group,
     coordinatorType: GROUP,
   });
-  const { coordinator } = await anyone.connectionPool.send(request);
+  const { errorCode, coordinator } = await anyone.connectionPool.send(request);
+  throwProtocolError(errorCode, { sentence: `Kafka names no coordinator of group ${group}` });
   const broker = await link.node(coordinator.nodeId);
   if (!broker)
     throw new PassingError('NO_COORDINATOR', `The coordinator of group ${group} is a broker unknown so far.`);
@@ -53,12 +54,9 @@ export async function commitOffsets(
     `Kafka confirmed ${committed.length} of ${what.positions.length} offsets.`,
   );
   for (const { partition, errorCode } of committed) {
-    const error = protocolError(errorCode);
-    if (error === null) continue;
-    const sentence = `Kafka does not take the offset of partition ${partition} for group ${what.group} (${error.type})`;
-    if (passes(errorCode)) throw new PassingError(error.type, `${sentence}.`);
-    throw new KafkaRefusedError(error.type, `${sentence}: stop other consumers that use this group name.`, {
-      cause: error,
+    throwProtocolError(errorCode, {
+      sentence: `Kafka does not take the offset of partition ${partition} for group ${what.group}`,
+      advice: OFFSET_ADVICE,
     });
   }
 }

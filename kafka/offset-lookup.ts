@@ -1,8 +1,8 @@
 // Where a partition's log starts and ends, asked of its leader.
 import { parseOffset } from '../pipeline/offset.ts';
-import { protocolError, unjudgedRequest } from './kafkajs-internals.ts';
+import { unjudgedRequest } from './kafkajs-internals.ts';
 import type { Broker } from './kafkajs-internals.ts';
-import { PassingError, passes } from './trouble.ts';
+import { throwProtocolError } from './trouble.ts';
 
 /** `logStartOffset` is the first offset still stored; `endOffset` the last stable one, where a read-committed reader stops. */
 export type PartitionOffsets = {
@@ -22,7 +22,7 @@ const LATEST = -1;
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 
-/** Start and end of the logs of `partitions`, all led by `broker`. Throws PassingError when it leads one no longer. */
+/** Start and end of the logs of `partitions`, all led by `broker`. Throws PassingError or KafkaRefusedError. */
 export async function lookUpOffsets(
   broker: Broker,
   what: { readonly topic: string; readonly partitions: readonly number[]; readonly end?: 'stable' | 'written' },
@@ -45,16 +45,9 @@ export async function lookUpOffsets(
 function readOffsets(answer: ListOffsetsAnswer, topic: string): Map<number, number> {
   const offsets = new Map<number, number>();
   for (const found of answer.responses.flatMap((response) => response.partitions)) {
-    throwProtocolError(found.errorCode, `Partition ${found.partition} of topic ${topic} gives no offsets`);
+    const sentence = `Kafka does not say where partition ${found.partition} of topic ${topic} starts and ends`;
+    throwProtocolError(found.errorCode, { sentence });
     offsets.set(found.partition, parseOffset(found.offset));
   }
   return offsets;
-}
-
-/** Throws what `code` means, prefixed by `sentence`: PassingError when it passes, else Kafka's own error. 0 throws nothing. */
-export function throwProtocolError(code: number, sentence: string): void {
-  const error = protocolError(code);
-  if (error === null) return;
-  if (passes(code)) throw new PassingError(error.type, `${sentence}: ${error.message}.`);
-  throw error;
 }

@@ -3,14 +3,14 @@ import { assert } from '../pipeline/ensure.ts';
 import type { Message } from '../pipeline/message.ts';
 import { Backoff } from './backoff.ts';
 import { BrokerLink } from './broker-link.ts';
-import { KafkaRefusedError, LostRangeError, OffsetBeyondEndError } from './failures.ts';
+import { LostRangeError, OffsetBeyondEndError } from './failures.ts';
 import { readFetchResponse } from './fetch-response.ts';
 import type { FetchResponse } from './fetch-response.ts';
-import { protocolError, protocolRequest } from './kafkajs-internals.ts';
+import { protocolRequest } from './kafkajs-internals.ts';
 import type { Broker } from './kafkajs-internals.ts';
-import { lookUpOffsets, throwProtocolError } from './offset-lookup.ts';
+import { lookUpOffsets } from './offset-lookup.ts';
 import { readRecords } from './record-batch.ts';
-import { PassingError, passes, troubleOf } from './trouble.ts';
+import { PassingError, throwProtocolError, troubleOf } from './trouble.ts';
 
 /**
  * What one fetch gave. `nextOffset` is the position after it: it also passes control records, aborted transactions and
@@ -108,7 +108,7 @@ export class PartitionFetch {
     const answer = await this.#ask(leader, offset);
     if (answer.throttleMs > 0) this.#throttledUntilMs = Date.now() + answer.throttleMs;
     if (answer.errorCode === OFFSET_OUT_OF_RANGE) await this.#explainOutOfRange(leader, offset);
-    this.#throwRefusal(answer.errorCode);
+    throwProtocolError(answer.errorCode, { sentence: `Partition ${partition} of topic ${topic} can't be read` });
     if (answer.highWatermark < 0) return null;
     const bytes = answer.records;
     const read = await readRecords({ topic, partition, bytes, fromOffset: offset, aborted: answer.aborted });
@@ -149,23 +149,13 @@ export class PartitionFetch {
   async #findLeader(): Promise<Broker> {
     const { topic, partition } = this.#options;
     const metadata = await this.#link.topicMetadata(topic);
-    throwProtocolError(metadata.topicErrorCode, `Topic ${topic} can't be read`);
+    const sentence = `Topic ${topic} can't be read`;
+    throwProtocolError(metadata.topicErrorCode, { sentence });
     const found = metadata.partitionMetadata.find((each) => each.partitionId === partition);
     if (!found) throw new PassingError('NO_PARTITION', `Topic ${topic} has no partition ${partition} (yet).`);
     const leader = found.leader < 0 ? null : await this.#link.node(found.leader);
     if (!leader) throw new PassingError('NO_LEADER', `Partition ${partition} of topic ${topic} has no leader now.`);
     return leader;
-  }
-
-  #throwRefusal(errorCode: number): void {
-    const { topic, partition } = this.#options;
-    const error = protocolError(errorCode);
-    if (error === null) return;
-    const sentence = `Kafka refuses to let partition ${partition} of topic ${topic} be read (${error.type}): ${error.message}`;
-    if (passes(errorCode)) throw new PassingError(error.type, `${sentence}.`);
-    throw new KafkaRefusedError(error.type, `${sentence}; check the topic and the rights of this client.`, {
-      cause: error,
-    });
   }
 
   async #explainOutOfRange(leader: Broker, wanted: number): Promise<never> {

@@ -1,7 +1,8 @@
 // One Produce request: a batch for each of some partitions, all led by one broker, and what Kafka said about each.
 import { assert } from '../pipeline/ensure.ts';
-import { protocolRequest, unjudgedRequest } from './kafkajs-internals.ts';
+import { unjudgedRequest } from './kafkajs-internals.ts';
 import type { Broker } from './kafkajs-internals.ts';
+import { throwProtocolError } from './trouble.ts';
 
 export type PartitionBatch = { readonly partition: number; readonly bytes: Buffer };
 /** The identity under which Kafka recognizes a batch that comes twice. */
@@ -12,7 +13,7 @@ type ProduceAnswer = {
     readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
   }[];
 };
-type IdentityAnswer = { readonly producerId: string; readonly producerEpoch: number };
+type IdentityAnswer = { readonly errorCode: number; readonly producerId: string; readonly producerEpoch: number };
 
 /** Confirmed only when every in-sync replica has it. */
 const ACKS_OF_ALL = -1;
@@ -21,11 +22,12 @@ const TIMEOUT_MS = 15_000;
 /** Record batches came with version 3. */
 const FIRST_VERSION_WITH_BATCHES = 3;
 
-/** Asks any broker for a new identity. */
+/** Asks any broker for a new identity. Throws PassingError or KafkaRefusedError. */
 export async function newIdentity(broker: Broker): Promise<ProducerIdentity> {
   const options = { transactionalId: undefined, transactionTimeout: 60_000 };
-  const request = protocolRequest<IdentityAnswer>(broker, 'InitProducerId', options);
-  const { producerId, producerEpoch } = await broker.connectionPool.send(request);
+  const request = unjudgedRequest<IdentityAnswer>(broker, 'InitProducerId', options);
+  const { errorCode, producerId, producerEpoch } = await broker.connectionPool.send(request);
+  throwProtocolError(errorCode, { sentence: 'Kafka lets this client write nothing', advice: 'check its rights' });
   return { producerId: Number(producerId), producerEpoch };
 }
 

@@ -1,6 +1,7 @@
 // Record batches (message format 2) become messages here: the one decode of the hot path, with no copies and no BigInt.
 import { assert } from '../pipeline/ensure.ts';
 import type { Header, Message } from '../pipeline/message.ts';
+import { crc32c } from './crc32c.ts';
 import { decompress } from './decompress.ts';
 import { UnreadableRecordsError } from './failures.ts';
 import type { PartitionPlace } from './failures.ts';
@@ -33,6 +34,8 @@ type Batch = {
 const HEADER_BYTES = 61;
 const LENGTH_FIELD_END = 12;
 const MAGIC_AT = 16;
+const CRC_AT = 17;
+const CRC_COVERS_FROM = 21;
 const CODEC_MASK = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -58,6 +61,7 @@ export async function readRecords(set: RecordSet): Promise<ReadRecords> {
     refuseOtherFormats(set, at);
     if (end > set.bytes.length) break;
     if (end < at + HEADER_BYTES) throw broken(set, readInt64(set.bytes, at), 'its length is impossible');
+    refuseOtherBytes(set, at, end);
     const batch = readBatchHeader(set.bytes, at, end);
     if (hidden.shows(batch) && batch.nextOffset > set.fromOffset) {
       const codec = batch.attributes & CODEC_MASK;
@@ -80,6 +84,13 @@ function refuseOtherFormats(set: RecordSet, at: number): void {
     `Partition ${set.partition} of topic ${set.topic} holds message format ${magic} at offset ${offset}; only format 2 ` +
       `(Kafka 0.11 and later) is read: copy the topic with a current producer.`,
   );
+}
+
+/** A broker trusts its disk and sends what lies there: only the checksum tells that these are the bytes that were written. */
+function refuseOtherBytes(set: RecordSet, at: number, end: number): void {
+  const told = set.bytes.readUInt32BE(at + CRC_AT);
+  const found = crc32c(set.bytes.subarray(at + CRC_COVERS_FROM, end));
+  if (found !== told) throw broken(set, readInt64(set.bytes, at), `its checksum is ${found} and should be ${told}`);
 }
 
 function readBatchHeader(bytes: Buffer, at: number, end: number): Batch {
@@ -164,6 +175,8 @@ function decodeRecords(batch: Batch, set: RecordSet, into: Message[]): void {
     }
     cursor.position = end;
   }
+  const leftBytes = records.length - cursor.position;
+  if (leftBytes > 0) throw broken(set, batch.baseOffset, `${leftBytes} bytes are left behind its last record`);
 }
 
 /** Walks over the bytes of records. Reading past the end gives zeros; the checks of the caller then find the overrun. */

@@ -1,8 +1,7 @@
 // What a cluster says about one topic: its partitions, who leads them, where they are copied.
 import type { BrokerLink, TopicMetadata } from './broker-link.ts';
-import { KafkaRefusedError, TopicMissingError } from './failures.ts';
-import { protocolError } from './kafkajs-internals.ts';
-import { PassingError, passes } from './trouble.ts';
+import { TopicMissingError } from './failures.ts';
+import { throwProtocolError } from './trouble.ts';
 
 /** `leader` and `inSync` name broker ids; a leader of null is nobody at present. */
 export type TopicDescription = {
@@ -23,13 +22,11 @@ export async function readTopic(link: BrokerLink, topic: string): Promise<TopicM
   const metadata = await link.topicMetadata(topic);
   const code = metadata.topicErrorCode;
   if (code === UNKNOWN_TOPIC) throw new TopicMissingError(topic, link.addresses);
-  const error = protocolError(code);
-  if (error === null) return metadata;
-  const sentence = `Kafka does not describe topic ${topic} (${error.type}): ${error.message}`;
-  if (passes(code)) throw new PassingError(error.type, `${sentence}.`);
-  throw new KafkaRefusedError(error.type, `${sentence}; check its name and the rights of this client.`, {
-    cause: error,
+  throwProtocolError(code, {
+    sentence: `Kafka does not describe topic ${topic}`,
+    advice: 'check its name and the rights of this client',
   });
+  return metadata;
 }
 
 /** Metadata in Weir's words, by ascending partition. */

@@ -1,6 +1,6 @@
 // Trouble with Kafka that passes by itself: what kind it is, so that the caller knows what to renew before trying again.
 import { messageOf } from '../pipeline/ensure.ts';
-import { KafkaUnreachableError } from './failures.ts';
+import { KafkaRefusedError, KafkaUnreachableError } from './failures.ts';
 import { protocolError } from './kafkajs-internals.ts';
 
 /**
@@ -33,6 +33,21 @@ export class PassingError extends Error {
 /** Is this error code of Kafka one that passes? */
 export function passes(code: number): boolean {
   return PASSING_CODES.has(code) || (protocolError(code)?.retriable ?? false);
+}
+
+/**
+ * Throws what `code` means: PassingError when it passes, else KafkaRefusedError with `advice`; 0 throws nothing. `sentence`
+ * says what Kafka did not do, without a full stop.
+ */
+export function throwProtocolError(
+  code: number,
+  { sentence, advice = 'check the topic and the rights of this client' }: { sentence: string; advice?: string },
+): void {
+  const error = protocolError(code);
+  if (error === null) return;
+  const whole = `${sentence} (${error.type}): ${error.message}`;
+  if (passes(code)) throw new PassingError(error.type, `${whole}.`);
+  throw new KafkaRefusedError(error.type, `${whole}; ${advice}.`, { cause: error });
 }
 
 /** Which trouble `thrown` is, or null when trying again doesn't help. */

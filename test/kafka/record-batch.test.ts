@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import { crc32c } from '../../kafka/crc32c.ts';
 import { UnreadableRecordsError } from '../../kafka/failures.ts';
 import { readRecords } from '../../kafka/record-batch.ts';
 import { encodeBatch } from '../../kafka/record-encode.ts';
@@ -28,6 +29,12 @@ const read = (
   bytes: Buffer,
   changes: { fromOffset?: number; aborted?: { producerId: number; firstOffset: number }[] } = {},
 ) => readRecords({ ...PLACE, bytes, fromOffset: 0, aborted: [], ...changes });
+
+/** As if these bytes had been written so. */
+function sealed(set: Buffer): Buffer {
+  set.writeUInt32BE(crc32c(set.subarray(21)), 17);
+  return set;
+}
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: null });
@@ -107,12 +114,33 @@ test('broken bytes give messages or one clear sentence, never anything else', as
         const set = Buffer.from((await encode(given)).bytes);
         // The header of the batch stays: its length and offsets come from the broker, which checks them.
         for (const [at, byte] of hits) set[61 + (at % (set.length - 61))] = byte;
-        const result = await read(set).catch((thrown: unknown) => thrown);
+        const result = await read(sealed(set)).catch((thrown: unknown) => thrown);
         expect(!(result instanceof Error) || result instanceof UnreadableRecordsError).toBe(true);
       },
     ),
     { numRuns: 500 },
   );
+});
+
+test('one changed bit anywhere behind the length of a batch is noticed', async () => {
+  await fc.assert(
+    fc.asyncProperty(batch, fc.nat(), async (given, hit) => {
+      const set = Buffer.from((await encode(given)).bytes);
+      const bit = hit % ((set.length - 21) * 8);
+      const at = 21 + Math.floor(bit / 8);
+      set[at] = (set[at] ?? 0) ^ (1 << (bit % 8));
+      await expect(read(set)).rejects.toThrow(
+        /The batch at offset \d+ of partition 3 .* its checksum is \d+ and should be/,
+      );
+    }),
+  );
+});
+
+test('a batch that holds more than the records it counts is broken', async () => {
+  const one = { key: null, value: Buffer.from('a') };
+  const set = encodeBatch([one, one], { producerId: 1, producerEpoch: 0, firstSequence: 0, nowMs: 0 });
+  set.writeInt32BE(1, 57);
+  await expect(read(sealed(set))).rejects.toThrow(/8 bytes are left behind its last record/);
 });
 
 test('the time that the broker appended a batch replaces the times of its records', async () => {
@@ -124,7 +152,7 @@ test('the time that the broker appended a batch replaces the times of its record
   });
   set.writeInt16BE(0x08, 21);
   set.writeBigInt64BE(1_800_000_000_000n, 35);
-  expect((await read(set)).messages).toEqual([{ ...messages[0], timestampMs: 1_800_000_000_000 }]);
+  expect((await read(sealed(set))).messages).toEqual([{ ...messages[0], timestampMs: 1_800_000_000_000 }]);
 });
 
 test('messages without headers share one empty list', async () => {
@@ -158,7 +186,7 @@ describe('formats that are not read', () => {
     const set = Buffer.from(encoded);
     set.writeInt16BE(codec, 21);
     const sentence = `The batch at offset 0 of partition 3 of topic events is compressed with ${name}, which`;
-    await expect(read(set)).rejects.toThrow(sentence);
+    await expect(read(sealed(set))).rejects.toThrow(sentence);
   });
 
   test('a codec that is registered with kafkajs is used', async () => {
@@ -168,7 +196,7 @@ describe('formats that are not read', () => {
     try {
       const set = Buffer.from(encoded);
       set.writeInt16BE(4, 21);
-      expect((await read(set)).messages).toHaveLength(1);
+      expect((await read(sealed(set))).messages).toHaveLength(1);
     } finally {
       CompressionCodecs[4] = before;
     }
