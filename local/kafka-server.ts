@@ -20,15 +20,19 @@ export type LaunchRequest = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** `settings` come behind the usual ones of the broker. */
+type KafkaLaunchRequest = LaunchRequest & { readonly settings: Readonly<Record<string, string>> };
+
 /** Everything needed to start the broker; fetches the jars and formats the storage the first time. Throws StackError. */
-export async function kafkaLaunch(request: LaunchRequest): Promise<ServerLaunch> {
+export async function kafkaLaunch(request: KafkaLaunchRequest): Promise<ServerLaunch> {
   const { home, ports, report, signal } = request;
   const java = findJava();
   const jars = await ensureKafkaJars(report, signal);
   const folder = dataFolder(home, 'kafka');
   mkdirSync(folder, { recursive: true });
   const settings = join(folder, 'server.properties');
-  writeFileSync(settings, brokerSettings(folder, ports));
+  const further = Object.entries(request.settings).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(settings, brokerSettings(folder, ports) + further.join(''));
   const classPath = ['-cp', join(jars, '*'), `-Dlog4j2.configurationFile=${LOG_SETTINGS}`];
   if (!existsSync(join(folder, 'data', 'meta.properties'))) {
     report('Kafka: formatting its storage');

@@ -29,6 +29,8 @@ export type StackRequest = {
   readonly postgresUrl?: string | null;
   readonly temporalAddress?: string | null;
   readonly temporalNamespace?: string;
+  /** Settings of the broker beyond its usual ones, such as an authorizer; given at every start. */
+  readonly kafkaSettings?: Readonly<Record<string, string>>;
   /** Which ports a first start tries: the usual ones (9092, 5432, 7233, 8233), or any free ones. */
   readonly ports?: 'usual' | 'any';
   /** Gets a line whenever something takes time or differs from the usual. */
@@ -189,7 +191,7 @@ async function startAll(start: Start, stack: StackFile): Promise<void> {
   const { signal } = start.request;
   const request = { home, ports: stack.ports, report, signal };
   const launches = {
-    kafka: () => kafkaLaunch(request),
+    kafka: () => kafkaLaunch({ ...request, settings: start.request.kafkaSettings ?? {} }),
     postgres: () => postgresLaunch({ ...request, folder: stack.postgresFolder ?? dataFolder(home, 'postgres') }),
     temporal: () => temporalLaunch({ ...request, namespace: start.request.temporalNamespace ?? USUAL_NAMESPACE }),
   };

@@ -13,6 +13,12 @@ import type { StackAddresses } from '../../local/stack.ts';
 import { must } from '../../pipeline/ensure.ts';
 import { eventually } from '../support/eventually.ts';
 
+/** So that a topic can be forbidden; whatever is not, is allowed. */
+const KAFKA_SETTINGS = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': 'true',
+};
+
 export class ChaosStack {
   readonly home: string;
   readonly addresses: StackAddresses;
@@ -27,7 +33,7 @@ export class ChaosStack {
     // PostgreSQL's own user has to pass through when root runs the tests.
     chmodSync(home, 0o755);
     guard(home);
-    return new ChaosStack(home, await startStack({ home, ports: 'any', report }));
+    return new ChaosStack(home, await startStack({ home, ports: 'any', kafkaSettings: KAFKA_SETTINGS, report }));
   }
 
   signal(server: ServerName, signal: NodeJS.Signals): void {
@@ -46,7 +52,7 @@ export class ChaosStack {
   async startAgain(): Promise<void> {
     await eventually(
       async () => {
-        const addresses = await startStack({ home: this.home, ports: 'any' });
+        const addresses = await startStack({ home: this.home, ports: 'any', kafkaSettings: KAFKA_SETTINGS });
         return JSON.stringify(addresses) === JSON.stringify(this.addresses);
       },
       { deadlineMs: 120_000, what: 'the servers answer at their addresses again' },

@@ -121,7 +121,7 @@ export class ChaosWorld {
   /** Ends whatever a fault may have left behind. */
   async heal(): Promise<void> {
     for (const worker of [...this.workers, this.generator]) {
-      await worker.postgres.heal();
+      await worker.heal();
       if (!worker.isRunning) worker.start();
     }
     await this.stack.startAgain();

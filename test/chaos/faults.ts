@@ -1,11 +1,18 @@
 // All faults, by name.
 import type { Fault } from './fault.ts';
 import { KAFKA_FAULTS } from './kafka-faults.ts';
+import { KAFKA_LINE_FAULTS } from './kafka-line-faults.ts';
 import { POSTGRES_FAULTS } from './postgres-faults.ts';
 import { TEMPORAL_FAULTS } from './temporal-faults.ts';
 import { WORKER_FAULTS } from './worker-faults.ts';
 
-export const FAULTS: readonly Fault[] = [...WORKER_FAULTS, ...POSTGRES_FAULTS, ...KAFKA_FAULTS, ...TEMPORAL_FAULTS];
+export const FAULTS: readonly Fault[] = [
+  ...WORKER_FAULTS,
+  ...POSTGRES_FAULTS,
+  ...KAFKA_FAULTS,
+  ...KAFKA_LINE_FAULTS,
+  ...TEMPORAL_FAULTS,
+];
 
 /** The faults of these names. Throws one sentence that lists all names. */
 export function faultsNamed(names: readonly string[]): Fault[] {

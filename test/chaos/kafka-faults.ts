@@ -1,11 +1,48 @@
-// Faults of the Kafka broker and of the topic: killed, frozen, grown.
+// Faults of the Kafka broker and of the topic: killed, frozen, forbidden, grown.
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { connectKafka } from '../../kafka/client.ts';
+import { partitionId } from '../../pipeline/ids.ts';
+import { partitionStateQuery } from '../../workflows/commands.ts';
+import type { ChaosWorld } from './chaos-world.ts';
 import { isMoving } from './fault.ts';
-import type { Fault } from './fault.ts';
+import type { Fault, Injection } from './fault.ts';
+import { allowTopic, forbidTopic } from './topic-access.ts';
 
 const GROWN_TO = 9;
+const FORBIDDEN_MS = 20_000;
+/** Until the rule is known and the batches in hand are committed. */
+const FORBIDDEN_FROM_MS = 5_000;
+
+/** Everybody who reads or writes is refused; that nothing commits and every partition says why is part of the hit. */
+async function forbid(world: ChaosWorld): Promise<Injection> {
+  const { stack, spec, watch } = world;
+  const place = { brokers: stack.addresses.kafka.brokers, topic: spec.topic };
+  const moved = isMoving(world);
+  await forbidTopic(place);
+  try {
+    await wait(FORBIDDEN_FROM_MS);
+    const fromMs = Date.now();
+    await wait(FORBIDDEN_MS - FORBIDDEN_FROM_MS);
+    const commits = watch.count(fromMs);
+    const partitions = Array.from({ length: world.partitions }, (_, partition) => partition);
+    const sentences = await Promise.all(partitions.map(async (partition) => await complaint(world, partition)));
+    const refused = sentences.filter((sentence) => sentence.includes('TOPIC_AUTHORIZATION_FAILED')).length;
+    await allowTopic(place);
+    return {
+      hit: moved && commits === 0 && refused === partitions.length,
+      endedAtMs: Date.now(),
+      detail: `${refused} of ${partitions.length} partitions say why, ${commits} commits meanwhile`,
+    };
+  } finally {
+    await allowTopic(place);
+  }
+}
+
+async function complaint({ client, spec }: ChaosWorld, partition: number): Promise<string> {
+  const handle = client.workflow.getHandle(partitionId(spec.topic, partition));
+  return (await handle.query(partitionStateQuery)).failures.message ?? '';
+}
 
 export const KAFKA_FAULTS: readonly Fault[] = [
   {
@@ -28,6 +65,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
       return { hit, endedAtMs: Date.now(), detail: '20 s' };
     },
   },
+  { name: 'topic unavailable', inject: forbid },
   {
     name: 'partitions 6 to 9',
     once: true,

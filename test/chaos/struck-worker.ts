@@ -1,4 +1,4 @@
-// One worker process and its lines to PostgreSQL, from the outside: started, struck, watched, started again.
+// One worker process and its lines to PostgreSQL and Kafka, from the outside: started, struck, watched, started again.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,19 +27,25 @@ export class StruckWorker {
   readonly name: string;
   /** All its connections to PostgreSQL pass here. */
   readonly postgres: TcpProxy;
+  /** And all those to Kafka here. */
+  readonly kafka: TcpProxy;
   readonly #options: StruckWorkerOptions;
   #child: ChildProcess | null = null;
   #metrics: string | null = null;
 
-  private constructor(options: StruckWorkerOptions, postgres: TcpProxy) {
+  private constructor(options: StruckWorkerOptions, lines: { postgres: TcpProxy; kafka: TcpProxy }) {
     this.name = options.name;
     this.#options = options;
-    this.postgres = postgres;
+    this.postgres = lines.postgres;
+    this.kafka = lines.kafka;
   }
 
   static async open(options: StruckWorkerOptions): Promise<StruckWorker> {
-    const { host } = new URL(options.addresses.postgres.url);
-    const worker = new StruckWorker(options, await openTcpProxy({ target: host }));
+    const { postgres, kafka } = options.addresses;
+    const worker = new StruckWorker(options, {
+      postgres: await openTcpProxy({ target: new URL(postgres.url).host }),
+      kafka: await openTcpProxy({ target: must(kafka.brokers[0], 'the address of the broker'), namesItself: true }),
+    });
     worker.start();
     return worker;
   }
@@ -66,7 +72,7 @@ export class StruckWorker {
       roles,
       settings,
       clockAheadMs,
-      addresses: { ...addresses, postgres: { url: url.href } },
+      addresses: { ...addresses, postgres: { url: url.href }, kafka: { brokers: [this.kafka.address] } },
     };
     const output = openSync(logFile(homeFolder(home), name), 'a');
     this.#metrics = null;
@@ -112,6 +118,12 @@ export class StruckWorker {
     }
   }
 
+  /** Ends whatever disturbs its lines. */
+  async heal(): Promise<void> {
+    await this.postgres.heal();
+    await this.kafka.heal();
+  }
+
   /** Ends the process, drained if it can be, and its lines. */
   async close(): Promise<void> {
     if (this.isRunning) {
@@ -122,5 +134,6 @@ export class StruckWorker {
       clearTimeout(killer);
     }
     await this.postgres.close();
+    await this.kafka.close();
   }
 }
