@@ -2,6 +2,8 @@
 import { Pool } from 'pg';
 import type pg from 'pg';
 
+import { WatchedClient } from './watched-client.ts';
+
 /** Anything that runs one statement: a pool or a client inside a transaction. */
 export type Queryable = Pick<pg.Pool, 'query'>;
 
@@ -19,24 +21,55 @@ export type PoolOptions = {
  */
 const FROZEN_AFTER_MS = 30_000;
 
-/** Session settings of every connection: UTC, so that no text form of a time depends on the server's configuration. */
+/**
+ * How long the server waits for a client's machine or network that is gone, seconds. Its own defaults are hours, and so long
+ * a session that was cut off in the middle of a batch would keep its locks. Without effect on a Unix socket.
+ */
+const DEAD_LINE = { idleS: 10, intervalS: 5, count: 3, unackedS: 30 };
+const deadLineOptions = `-c tcp_keepalives_idle=${DEAD_LINE.idleS} -c tcp_keepalives_interval=${DEAD_LINE.intervalS} -c tcp_keepalives_count=${DEAD_LINE.count} -c tcp_user_timeout=${DEAD_LINE.unackedS * 1_000}`;
+
+/**
+ * Session settings of every connection, whatever the server, the database or the role say: UTC, so that no text form of a
+ * time depends on them; read committed, because a commit that has waited for the clock must see closed_through as it is
+ * then. In the snapshot of a stricter level it would be the old one, and a late event would go unmarked.
+ */
 export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientConfig {
   return {
     connectionString: url,
     application_name: applicationName ?? 'weir',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    options: `-c timezone=UTC -c datestyle=ISO,YMD -c client_min_messages=warning -c idle_in_transaction_session_timeout=${FROZEN_AFTER_MS}`,
+    keepAliveInitialDelayMillis: DEAD_LINE.idleS * 1_000,
+    options: `-c timezone=UTC -c datestyle=ISO,YMD -c client_min_messages=warning -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout=${FROZEN_AFTER_MS} ${deadLineOptions}`,
   };
 }
 
 /** Opens a pool. Connections that break are dropped: the statement under way reports it, or the next one opens a new one. */
 export function openPool(options: PoolOptions): pg.Pool {
-  const pool = new Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 });
+  const config = { ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 };
+  const pool = new Pool({ ...config, Client: WatchedClient });
+  const open = new Set<pg.PoolClient>();
+  connectionsOf.set(pool, open);
+  pool.on('connect', (client) => open.add(client));
+  pool.on('remove', (client) => open.delete(client));
   pool.on('error', () => {});
   // The pool listens to idle connections only. One that dies inside a transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
+}
+
+const connectionsOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>();
+
+/** Ends a pool once nothing runs on it any more; after `withinMs` cuts off what still does: PostgreSQL rolls that back. */
+export async function endPool(pool: pg.Pool, withinMs: number): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const client of connectionsOf.get(pool) ?? []) client.connection.stream.destroy();
+  }, withinMs);
+  try {
+    await pool.end();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export type Isolation = 'read committed' | 'repeatable read';
