@@ -2,6 +2,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { Counts } from '../pipeline/checkpoint.ts';
+import type { AcceptedGap, LostOffsets } from '../pipeline/lost-range.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 
 /** A row of consecutive failures: how many, since when, and the sentence of the last one. */
@@ -20,6 +21,8 @@ export type PartitionState = {
   readonly leaseStartedMs: number | null;
   /** Counts of the last ended lease. */
   readonly lastCounts: Counts | null;
+  /** The offsets that Kafka no longer holds, while the partition has stopped on them. */
+  readonly lostRange: LostOffsets | null;
   readonly failures: Failures;
   readonly pausedByPerson: boolean;
   readonly pausedByPipeline: boolean;
@@ -88,6 +91,8 @@ export const resumePipelineUpdate = defineUpdate<PipelineState>('resume');
 export const stopPipelineUpdate = defineUpdate<PipelineState>('stop');
 export const pausePartitionUpdate = defineUpdate<PartitionState>('pause');
 export const resumePartitionUpdate = defineUpdate<PartitionState>('resume');
+/** Refused unless the partition has stopped on a lost range. */
+export const acceptGapUpdate = defineUpdate<AcceptedGap>('acceptGap');
 export const endStreamUpdate = defineUpdate<WindowsState, [{ endOffsets: EndOffsets }]>('endStream');
 
 export const pipelineStateQuery = defineQuery<PipelineState>('state');

@@ -2,8 +2,8 @@
 //
 // States: what is true, and what leaves it.
 //   starting             before the first lease; the main loop leaves it at once.
-//   ingesting            a lease of consumePartition runs. Its end leads to the next lease (still ingesting), a failure to
-//                        backing-off, a lost range to its own state, pause and stop drain the lease and lead on.
+//   ingesting            a lease of consumePartition runs. Its end leads to the next lease at once (still ingesting), also when
+//                        a worker gave it back or passed it on because it has its share; a failure to backing-off, a lost range to its own state, pause and stop drain the lease and lead on.
 //   backing-off          a lease failed; a timer runs (1 s growing to 10 s). Then ingesting; resume ends the wait early.
 //   paused               a person or the pipeline asked for it; no lease runs. Resume by the same one leads to ingesting.
 //   stopped: lost range  Kafka no longer holds the next offset (guarantee 8); no lease runs until a person accepts the gap or says
@@ -21,10 +21,8 @@ import {
 } from '@temporalio/workflow';
 
 import type { ConsumeResult, createConsumePartition } from '../activities/consume-partition.ts';
-import type { AcceptedGap } from '../pipeline/lost-range.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import {
-  acceptGapUpdate,
   configureSignal,
   partitionStateQuery,
   pausePartitionUpdate,
@@ -39,6 +37,8 @@ import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
 import { KnownLostRange } from './lost-range.ts';
 import type { CarriedLostRange } from './lost-range.ts';
 import { PartitionReports } from './partition-reports.ts';
+import { isResting, mustRest, restingPhase, whyResting } from './resting.ts';
+import type { RestReasons } from './resting.ts';
 import { runOptions } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
@@ -95,7 +95,7 @@ class PartitionLife {
     this.lease = input.carried?.lease ?? 0;
     this.nextOffset = input.carried?.nextOffset ?? null;
     this.pausedByPerson = input.carried?.pausedByPerson ?? false;
-    this.lostRange = new KnownLostRange(input.carried?.lostRange);
+    this.lostRange = new KnownLostRange(this.options.taskQueues.ingest, input.carried?.lostRange);
     this.reports = new PartitionReports(input.spec.topic, input.carried?.told);
   }
 
@@ -104,7 +104,7 @@ class PartitionLife {
     setHandler(pausePartitionUpdate, async () => {
       this.pausedByPerson = true;
       this.keeper.interrupt();
-      await condition(() => this.resting() || !this.pausedByPerson);
+      await condition(() => isResting(this.phase) || !this.pausedByPerson);
       return this.state();
     });
     setHandler(resumePartitionUpdate, () => {
@@ -113,10 +113,11 @@ class PartitionLife {
       if (this.phase !== 'ingesting') this.keeper.interrupt();
       return this.state();
     });
-    setHandler(acceptGapUpdate, async () => await this.acceptGap(), {
-      validator: () => {
-        const refusal = this.lostRange.refusal({ partition: this.input.partition, phase: this.phase });
-        if (refusal !== null) throw new Error(refusal);
+    this.lostRange.listen({
+      of: () => ({ spec: this.input.spec, partition: this.input.partition, phase: this.phase }),
+      onAccepted: (gap) => {
+        this.nextOffset = gap.toOffset;
+        this.keeper.failures = NO_FAILURES;
       },
     });
     setHandler(pipelinePausedSignal, (paused) => {
@@ -153,7 +154,13 @@ class PartitionLife {
     await this.enter('ingesting');
     // Whatever asked for rest or an end while the report was under way found no lease to interrupt.
     if (this.mustRest() || this.stopping) return;
+    const { failures } = this.keeper;
     const outcome = await this.keeper.run(async () => await this.consume());
+    if (outcome.kind === 'done' && outcome.value.reason === 'passed-on') {
+      // Nothing was tried: the next worker that is asked takes it, and a series of failures goes on.
+      this.keeper.failures = failures;
+      return;
+    }
     if (outcome.kind === 'done') {
       this.last = outcome.value;
       this.lastLeaseMs = Date.now() - this.leaseStartedMs;
@@ -179,35 +186,19 @@ class PartitionLife {
     if (!this.mustRest() && !this.stopping) await this.keeper.backOff();
   }
 
-  private async acceptGap(): Promise<AcceptedGap> {
-    const { spec, partition } = this.input;
-    const gap = await this.lostRange.accept({ spec, partition }, this.options.taskQueues.ingest);
-    log.warn('Offsets are accepted as lost', { ...gap });
-    this.nextOffset = gap.toOffset;
-    this.keeper.failures = NO_FAILURES;
-    return gap;
-  }
-
   private async rest(): Promise<void> {
-    const why = this.whyResting();
-    await this.enter(this.restingPhase());
-    await condition(() => this.stopping || !this.mustRest() || why !== this.whyResting());
+    const why = whyResting(this.reasons());
+    await this.enter(restingPhase(this.reasons()));
+    await condition(() => this.stopping || !this.mustRest() || why !== whyResting(this.reasons()));
   }
 
   private mustRest(): boolean {
-    return this.lostRange.sentence !== null || this.pausedByPerson || this.input.pausedByPipeline;
+    return mustRest(this.reasons());
   }
 
-  private restingPhase(): PartitionPhase {
-    return this.lostRange.sentence === null ? 'paused' : 'stopped: lost range';
-  }
-
-  private whyResting(): string {
-    return `${this.restingPhase()} ${this.pausedByPerson ? 'by a person' : ''}`;
-  }
-
-  private resting(): boolean {
-    return this.phase === 'paused' || this.phase === 'stopped: lost range' || this.phase === 'stopped';
+  private reasons(): RestReasons {
+    const { input, pausedByPerson } = this;
+    return { lostRange: this.lostRange.sentence, pausedByPerson, pausedByPipeline: input.pausedByPipeline };
   }
 
   /** Shows the phase, and unless it is to be quiet tells the pipeline when the partition rests, fails, goes on or stops. */
@@ -215,7 +206,7 @@ class PartitionLife {
     this.phase = phase;
     setCurrentDetails(partitionDetails(this.state(), { last: this.last, lastLeaseMs: this.lastLeaseMs }));
     if (quiet) return;
-    const news = phase === 'paused' ? this.whyResting() : phase;
+    const news = phase === 'paused' ? whyResting(this.reasons()) : phase;
     const { pausedByPerson } = this;
     await this.reports.tell(news, {
       partition: this.input.partition,

@@ -117,7 +117,7 @@ test.each([0, 5])(
 
 test('of two who accept at once one records the gap', async () => {
   const both = await Promise.all([accept(20), accept(20)]);
-  expect(both.map(({ isNew }) => isNew).toSorted()).toEqual([false, true]);
+  expect(both.filter(({ isNew }) => isNew)).toHaveLength(1);
   expect(await readGaps(pipeline.pool, pipeline.spec)).toHaveLength(1);
   expect(await checkpoint()).toMatchObject({ nextOffset: 20 });
 });
