@@ -143,11 +143,11 @@ export class BenchPipeline {
     for (const process of this.#processes.splice(0)) await process.stop();
   }
 
-  /** Ends what still runs and removes what was made. */
-  async close(): Promise<void> {
+  /** Ends what still runs and removes what was made, unless it is to be kept. */
+  async close({ keep = this.options.keep }: { keep?: boolean } = {}): Promise<void> {
     const { options, spec } = this;
     await Promise.allSettled(this.#processes.splice(0).map(async (process) => await process.stop()));
-    if (!options.keep) {
+    if (!keep) {
       await this.client.workflow
         .getHandle(pipelineId(spec.topic))
         .terminate('The bench is over.')

@@ -5,22 +5,19 @@ import { Client } from 'pg';
 
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { clientConfig } from '../postgres/pool.ts';
-import { quoteSchema } from '../postgres/schema-name.ts';
 import { round } from './cpu-meter.ts';
+import { quoteSchema } from '../postgres/schema-name.ts';
+import { LatencyBuckets } from './latency-buckets.ts';
+import type { Percentiles } from './latency-buckets.ts';
+import { LatencyHarvest } from './latency-harvest.ts';
+import type { Seen } from './latency-harvest.ts';
 
 /** Milliseconds. `events`: how many were measured. The probe's own look adds up to `resolution`. */
-export type Latency = {
-  readonly events: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-  readonly resolution: number;
-};
-
-type Seen = { readonly partition: number; readonly from: number; readonly to: number; readonly atMs: number };
+export type Latency = Percentiles & { readonly resolution: number };
 
 const LOOK_EVERY_MS = 3;
+/** About a minute at full speed, and a few MiB: what was seen is then turned into counts and forgotten. */
+const MOST_SEEN = 50_000;
 
 /**
  * A partition's events of the offsets `[from, to)` were not readable at one look and were at the next: they commit together
@@ -29,24 +26,30 @@ const LOOK_EVERY_MS = 3;
 export class LatencyProbe {
   readonly #client: Client;
   readonly #spec: PipelineSpec;
-  readonly #seen: Seen[] = [];
+  readonly #harvest: LatencyHarvest;
+  #seen: Seen[] = [];
+  #buckets = new LatencyBuckets();
+  #harvesting: Promise<void> = Promise.resolve();
   #stopped = false;
   #looking: Promise<void> = Promise.resolve();
   #looks = 0;
   #startedMs = 0;
-  #endedMs = 0;
+  #endedMs: number | null = null;
 
-  private constructor(client: Client, spec: PipelineSpec) {
+  private constructor(client: Client, harvest: LatencyHarvest, spec: PipelineSpec) {
     this.#client = client;
+    this.#harvest = harvest;
     this.#spec = spec;
   }
 
   static async start(url: string, spec: PipelineSpec): Promise<LatencyProbe> {
     const client = new Client(clientConfig({ url, applicationName: 'weir bench probe' }));
     await client.connect();
-    const probe = new LatencyProbe(client, spec);
+    const probe = new LatencyProbe(client, await LatencyHarvest.open(url, spec.schema), spec);
     probe.#startedMs = Date.now();
     probe.#looking = probe.#look();
+    // Whoever stops the probe hears of it.
+    probe.#looking.catch(() => {});
     return probe;
   }
 
@@ -72,37 +75,43 @@ export class LatencyProbe {
         if (from !== undefined && at > from) this.#seen.push({ partition, from, to: at, atMs });
         positions.set(partition, at);
       }
+      if (this.#seen.length >= MOST_SEEN) this.#count();
       await wait(LOOK_EVERY_MS);
     }
   }
 
-  /** Ends the probe: holds what it saw against the events' Kafka timestamps, which are the times at which they were due. */
-  async latency(): Promise<Latency> {
-    const { rows } = await this.#client.query<Record<'events' | 'p50' | 'p95' | 'p99' | 'max', number>>(
-      `with seen as (
-         select s.partition, o."offset", s."atMs"
-           from jsonb_to_recordset($1::jsonb) as s (partition int, "from" bigint, "to" bigint, "atMs" float8),
-             generate_series(s."from", s."to" - 1) as o ("offset")
-       ), measured as (
-         select s."atMs" - extract(epoch from e.kafka_timestamp)::float8 * 1000 as ms
-           from ${quoteSchema(this.#spec.schema)}.events e
-           join seen s on e.kafka_partition = s.partition and e.kafka_offset = s."offset"
-       )
-       select count(*)::float8 as events, percentile_cont(0.5) within group (order by ms) as p50,
-         percentile_cont(0.95) within group (order by ms) as p95, percentile_cont(0.99) within group (order by ms) as p99,
-         max(ms) as max from measured`,
-      [JSON.stringify(this.#seen)],
-    );
-    await this.#client.end();
-    const [row] = rows;
-    const value = (name: 'events' | 'p50' | 'p95' | 'p99' | 'max'): number => round(row?.[name] ?? 0);
+  /** Looking goes on meanwhile, on its own connection. */
+  #count(): void {
+    const seen = this.#seen;
+    const buckets = this.#buckets;
+    this.#seen = [];
+    this.#harvesting = this.#harvesting.then(async () => await this.#harvest.count(seen, buckets));
+    this.#harvesting.catch(() => {});
+  }
+
+  /** Latencies of what became readable since the last call, or since the start. */
+  async take(): Promise<Latency> {
+    this.#count();
+    const buckets = this.#buckets;
+    const [looks, forMs] = [this.#looks, (this.#endedMs ?? Date.now()) - this.#startedMs];
+    this.#buckets = new LatencyBuckets();
+    [this.#looks, this.#startedMs] = [0, Date.now()];
+    const harvesting = this.#harvesting;
+    // One that failed is heard of once.
+    this.#harvesting = Promise.resolve();
+    await harvesting;
+    const { events, p50, p95, p99, max } = buckets.percentiles();
     return {
-      events: value('events'),
-      p50: value('p50'),
-      p95: value('p95'),
-      p99: value('p99'),
-      max: value('max'),
-      resolution: round((this.#endedMs - this.#startedMs) / Math.max(1, this.#looks)),
+      events,
+      p50: round(p50),
+      p95: round(p95),
+      p99: round(p99),
+      max: round(max),
+      resolution: round(forMs / Math.max(1, looks)),
     };
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#client.end(), this.#harvest.close()]);
   }
 }

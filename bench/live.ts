@@ -132,7 +132,11 @@ async function measure(bench: BenchPipeline, seconds: number, parts: Record<stri
       lag: { atStart: from.produced - from.committed, atEnd: to.produced - to.committed },
       cpuMicrosecondsPerEvent: cpuUsed(committed),
     },
-    latency: async () => await probe.latency(),
+    latency: async () => {
+      const latency = await probe.take();
+      await probe.close();
+      return latency;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-// CPU time of processes, from Linux's /proc: a worker's, a broker's, PostgreSQL's with all its children.
+// CPU time and memory of processes, from Linux's /proc: a worker's, a broker's, PostgreSQL's with all its children.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
@@ -57,8 +57,18 @@ export function cpuSecondsOf(pid: number): number {
 
 /** Most memory that a process has held at once, in MiB. */
 export function peakMemoryMiB(pid: number): number {
-  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Math.round(Number(must(kib, `VmHWM of process ${pid}`)) / 1024);
+  return memoryMiB(pid, 'VmHWM');
+}
+
+/** Memory that a process holds now, in MiB; what it shares with others is part of it. */
+export function residentMiB(pid: number): number {
+  return memoryMiB(pid, 'VmRSS');
+}
+
+function memoryMiB(pid: number, field: 'VmHWM' | 'VmRSS'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const [, kib] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status) ?? [];
+  return Math.round(Number(must(kib, `${field} of process ${pid}`)) / 1024);
 }
 
 /** The process of this machine that listens on a TCP port; null when there is none, or it is somebody else's. */

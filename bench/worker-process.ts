@@ -8,7 +8,12 @@ import type { BenchWorkerOptions } from './bench-worker.ts';
 
 const MAIN = fileURLToPath(new URL('./bench-worker.ts', import.meta.url));
 
-export type WorkerProcess = { readonly pid: number; stop(): Promise<void> };
+export type WorkerProcess = {
+  readonly pid: number;
+  /** What the worker has counted so far, as Prometheus reads it. */
+  metricsPage(): Promise<string>;
+  stop(): Promise<void>;
+};
 
 /** Starts one and waits until it polls. Throws when it ends before. */
 export async function startWorkerProcess(options: BenchWorkerOptions): Promise<WorkerProcess> {
@@ -17,7 +22,7 @@ export async function startWorkerProcess(options: BenchWorkerOptions): Promise<W
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   const ended = once(child, 'exit');
-  await Promise.race([
+  const started: unknown[] = await Promise.race([
     once(child, 'message'),
     ended.then(([code]: unknown[]) => {
       throw new Error(
@@ -25,7 +30,9 @@ export async function startWorkerProcess(options: BenchWorkerOptions): Promise<W
       );
     }),
   ]);
+  const metricsAddress = String(started[0]);
   return {
+    metricsPage: async () => await (await fetch(`http://${metricsAddress}/metrics`)).text(),
     pid: must(child.pid, 'the id of a started process'),
     stop: async () => {
       child.kill('SIGTERM');

@@ -1,10 +1,11 @@
 // `weir bench`: measures this machine with a topic and a schema of its own; one line of JSON a run.
 import type { Command } from 'commander';
 
-import { amount } from '../pipeline/setting-values.ts';
+import { amount, duration } from '../pipeline/setting-values.ts';
 import type { StackAddresses } from '../local/stack.ts';
 import { addressesOf } from './addresses.ts';
 import { createCommand, parsedBy, settingsOf } from './command.ts';
+import { listenForInterrupts } from './interrupts.ts';
 import { printLine, printProgress } from './output.ts';
 
 /** The group of commands. */
@@ -19,7 +20,8 @@ export function benchCommand(): Command {
     examples: [['weir bench catchup --events 1000000', 'a topic of a million events, ingested as fast as possible']],
   })
     .addCommand(catchupCommand())
-    .addCommand(liveCommand());
+    .addCommand(liveCommand())
+    .addCommand(soakCommand());
 }
 
 const SETTINGS = ['home', 'partitions', 'kafkaBrokers', 'postgresUrl', 'temporalAddress', 'temporalNamespace'] as const;
@@ -65,6 +67,43 @@ function liveCommand(): Command {
     .action(async (flags: Shared & { rate: number; seconds: number }, command: Command) => {
       const { benchLive } = await import('../bench/live.ts');
       printLine(JSON.stringify(await benchLive({ ...benchOptions(flags, command), ...flags })));
+    });
+}
+
+/** How a shell counts a Ctrl-C. */
+const INTERRUPTED = 130;
+const SAMPLE_EVERY_MS = 60_000;
+
+function soakCommand(): Command {
+  return shared(
+    createCommand({
+      name: 'soak',
+      summary: 'whether anything grows at a steady rate: lag, latency, memory, tables',
+      more: [
+        'Each sample is a line on standard error. Ctrl-C ends it early: what was measured is verified and printed. A second',
+        'Ctrl-C does not wait for the verification.',
+      ].join('\n'),
+      examples: [['weir bench soak --rate 5000 --minutes 60', 'an hour at 5,000 events a second, a sample a minute']],
+      settings: SETTINGS,
+    }),
+  )
+    .option('--rate <number>', 'events per second', parsedBy(amount(1, 1_000_000)), 5000)
+    .option('--minutes <number>', 'how long to measure', parsedBy(amount(1, 10_080)), 60)
+    .option('--every <duration>', 'how often to take a sample (default 60s)', parsedBy(duration('1s', '1h')))
+    .action(async (flags: Shared & { rate: number; minutes: number; every?: number }, command: Command) => {
+      const { benchSoak } = await import('../bench/soak.ts');
+      const impatient = new AbortController();
+      const interrupts = listenForInterrupts();
+      interrupts.onInsisting(() => impatient.abort());
+      const outcome = await benchSoak({
+        ...flags,
+        ...benchOptions(flags, command),
+        everyMs: flags.every ?? SAMPLE_EVERY_MS,
+        signal: interrupts.signal,
+        impatient: impatient.signal,
+      });
+      printLine(JSON.stringify(outcome));
+      if (impatient.signal.aborted) process.exit(INTERRUPTED);
     });
 }
 
