@@ -1,6 +1,5 @@
 // One lease on one partition: takes it over, ingests from its checkpoint for a bounded time, and hands it back.
 import { Context } from '@temporalio/activity';
-import { Client } from 'pg';
 import type pg from 'pg';
 
 import { openPartitionReader } from '../kafka/partition-reader.ts';
@@ -13,7 +12,7 @@ import { formatOffset } from '../pipeline/offset.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { FencedError } from '../postgres/batch-committer.ts';
 import { readCheckpoint, takeLease } from '../postgres/checkpoints.ts';
-import { clientConfig } from '../postgres/pool.ts';
+import { openLeaseSession } from '../postgres/pool.ts';
 import { isConflict } from '../postgres/sqlstate.ts';
 import { CommitChain } from './commit-chain.ts';
 import type { ChainProgress } from './commit-chain.ts';
@@ -147,10 +146,7 @@ class Lease {
   async #ingestFrom(checkpoint: Checkpoint): Promise<void> {
     const { postgresUrl, kafkaBrokers, metrics } = this.#deps;
     const { spec, partition } = this.#input;
-    const client = new Client(clientConfig({ url: postgresUrl, applicationName: `weir partition ${partition}` }));
-    // A broken connection also fails the statement under way; without a listener it would end the process.
-    client.on('error', () => {});
-    await client.connect();
+    const client = await openLeaseSession({ url: postgresUrl, partition });
     try {
       const reader = await openPartitionReader({
         brokers: [...kafkaBrokers],

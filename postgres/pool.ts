@@ -44,6 +44,25 @@ export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientCo
   };
 }
 
+/** For a lease: longer than any healthy commit waits, and sooner than Temporal takes the lease for stuck. */
+const LONGEST_LOCK_WAIT_MS = 10_000;
+const LONGEST_STATEMENT_MS = 30_000;
+
+/**
+ * Opens the connection that one lease commits over. What takes too long PostgreSQL itself ends, and says why; where it says
+ * nothing at all, the connection notices (watched-client.ts).
+ */
+export async function openLeaseSession({ url, partition }: { url: string; partition: number }): Promise<WatchedClient> {
+  const client = new WatchedClient({
+    ...clientConfig({ url, applicationName: `weir partition ${partition}` }),
+    lock_timeout: LONGEST_LOCK_WAIT_MS,
+    statement_timeout: LONGEST_STATEMENT_MS,
+  });
+  // A connection that breaks also fails the statement under way; without a listener it would end the process.
+  client.on('error', () => {});
+  return await client.connect();
+}
+
 /** Opens a pool. Connections that break are dropped: the statement under way reports it, or the next one opens a new one. */
 export function openPool(options: PoolOptions): pg.Pool {
   const config = { ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 };

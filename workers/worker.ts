@@ -18,7 +18,7 @@ import type { Metrics } from '../observability/metrics.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { TASK_QUEUES } from '../pipeline/ids.ts';
 import type { Settings } from '../pipeline/settings.ts';
-import { openPool } from '../postgres/pool.ts';
+import { endPool, openPool } from '../postgres/pool.ts';
 import { PatientTries, connectPatiently } from './temporal-connection.ts';
 import { temporalLogger } from './temporal-log.ts';
 
@@ -52,6 +52,8 @@ export type RunWorkerOptions = {
 /** Besides one slot per partition: other pipelines on the same queues, and partitions added later. */
 const SPARE_SLOTS = 64;
 const DRAIN_WITHIN = '20 seconds';
+/** What still runs in PostgreSQL once the activities are over belongs to nobody. */
+const POOL_ENDS_WITHIN_MS = 2_000;
 /** Runs shorter than this count as one more failure in a row when they end by themselves. */
 const SETTLED_AFTER_MS = 60_000;
 
@@ -88,7 +90,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       }
     }
   } finally {
-    await pool.end();
+    await endPool(pool, POOL_ENDS_WITHIN_MS);
   }
 }
 
