@@ -38,6 +38,16 @@ const SETTINGS: readonly Setting[] = [
   },
   { name: 'work_mem', value: '16MB', why: 'one window sorts and groups in memory' },
   { name: 'maintenance_work_mem', value: '128MB', why: 'vacuum and index builds of a day in one pass' },
+  {
+    name: 'autovacuum',
+    value: 'on',
+    why: 'checkpoints are updated hundreds of times a second for as long as events come',
+  },
+  {
+    name: 'autovacuum_naptime',
+    value: '15s',
+    why: 'dead versions of checkpoints fill up to ten pages a second while a long transaction keeps them: a look is cheap',
+  },
   { name: 'jit', value: 'off', why: 'statements here are short: compiling costs more than it saves' },
   { name: 'timezone', value: "'UTC'", why: 'windows are cut in UTC' },
   { name: 'log_timezone', value: "'UTC'", why: 'log lines can be laid beside the other logs' },
