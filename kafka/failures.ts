@@ -44,6 +44,19 @@ export class OffsetBeyondEndError extends Error {
   }
 }
 
+/** Trouble that should have passed by now: another worker, or a later try, may fare better. */
+export class LongTroubleError extends Error {
+  override readonly name = 'LongTroubleError';
+
+  constructor(trouble: PartitionPlace & { readonly lastedMs: number; readonly reason: string }, cause: unknown) {
+    const { topic, partition, lastedMs, reason } = trouble;
+    super(
+      `Nothing could be read from partition ${partition} of topic ${topic} for ${Math.round(lastedMs / 1000)} s: ${reason}`,
+      { cause },
+    );
+  }
+}
+
 /** Bytes of the log that can't be read: an unknown codec, an old message format, or a broken batch. */
 export class UnreadableRecordsError extends Error {
   override readonly name = 'UnreadableRecordsError';

@@ -55,7 +55,7 @@ export async function commitOffsets(
   );
   for (const { partition, errorCode } of committed) {
     throwProtocolError(errorCode, {
-      sentence: `Kafka does not take the offset of partition ${partition} for group ${what.group}`,
+      sentence: `Kafka does not take the offset of partition ${partition} of topic ${what.topic} for group ${what.group}`,
       advice: OFFSET_ADVICE,
     });
   }

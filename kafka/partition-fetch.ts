@@ -3,7 +3,7 @@ import { assert } from '../pipeline/ensure.ts';
 import type { Message } from '../pipeline/message.ts';
 import { Backoff } from './backoff.ts';
 import { BrokerLink } from './broker-link.ts';
-import { LostRangeError, OffsetBeyondEndError } from './failures.ts';
+import { LongTroubleError, LostRangeError, OffsetBeyondEndError } from './failures.ts';
 import { readFetchResponse } from './fetch-response.ts';
 import type { FetchResponse } from './fetch-response.ts';
 import { protocolRequest } from './kafkajs-internals.ts';
@@ -30,6 +30,8 @@ export type FetchOptions = {
   readonly partition: number;
   readonly maxBytes: number;
   readonly maxWaitMs: number;
+  /** Trouble that lasts longer is thrown. */
+  readonly patienceMs: number;
   readonly clientId?: string;
 };
 
@@ -48,6 +50,7 @@ export class PartitionFetch {
   #leader: Broker | null = null;
   #maxBytes: number;
   #waitingFor: string | null = null;
+  #troubleSinceMs: number | null = null;
   #throttledUntilMs = 0;
 
   /** `stop` ends every wait and cuts the link. */
@@ -66,7 +69,7 @@ export class PartitionFetch {
     return this.#waitingFor;
   }
 
-  /** The messages from `offset` on; waits as long as trouble lasts. */
+  /** The messages from `offset` on; waits while trouble lasts, but no longer than `patienceMs`. */
   async from(offset: number): Promise<FetchedMessages> {
     let looksBeyondEnd = 0;
     for (;;) {
@@ -75,6 +78,7 @@ export class PartitionFetch {
         const fetched = await this.#once(offset);
         this.#backoff.reset();
         this.#waitingFor = null;
+        this.#troubleSinceMs = null;
         if (fetched !== null) return fetched;
       } catch (thrown) {
         this.#stop.throwIfAborted();
@@ -94,6 +98,12 @@ export class PartitionFetch {
     this.#leader = null;
     if (trouble.renew === 'connection') this.#link.cut(trouble.reason);
     this.#waitingFor = trouble.reason;
+    const nowMs = performance.now();
+    const lastedMs = nowMs - (this.#troubleSinceMs ??= nowMs);
+    if (lastedMs > this.#options.patienceMs) {
+      this.#troubleSinceMs = null;
+      throw new LongTroubleError({ ...this.#options, lastedMs, reason: trouble.reason }, thrown);
+    }
     try {
       await this.#backoff.wait(this.#stop);
     } catch {

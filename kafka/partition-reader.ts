@@ -8,8 +8,9 @@ export type { FetchedMessages };
 export type PartitionReader = {
   /**
    * The next fetch; with nothing new it comes back empty after `maxWaitMs`. One call at a time. Waits through leader
-   * changes, restarts and throttling. Throws LostRangeError, OffsetBeyondEndError, UnreadableRecordsError,
-   * KafkaRefusedError, or the reason of the caller's AbortSignal; the position then stays where it was.
+   * changes, restarts and throttling, at most `patienceMs` without an answer. Throws LongTroubleError, LostRangeError,
+   * OffsetBeyondEndError, UnreadableRecordsError, KafkaRefusedError, or the reason of the caller's AbortSignal; the
+   * position then stays where it was.
    */
   next(): Promise<FetchedMessages>;
   /** Reads on from `offset`; what was fetched ahead is thrown away. */
@@ -30,6 +31,7 @@ export type PartitionReaderOptions = {
   /** Bytes a fetch may bring; a larger single batch still comes whole. */
   readonly maxBytes?: number;
   readonly maxWaitMs?: number;
+  readonly patienceMs?: number;
   readonly clientId?: string;
   readonly signal?: AbortSignal;
 };
@@ -37,6 +39,8 @@ export type PartitionReaderOptions = {
 /** 1,000 to 3,400 events a fetch, where PostgreSQL takes a micro-batch fastest. */
 const MAX_BYTES = 700 * 1024;
 const MAX_WAIT_MS = 100;
+/** Longer than a broker takes to start again. A reader that is cut off must give its partition back: others may not be. */
+const PATIENCE_MS = 60_000;
 
 type Ahead = { readonly fetched: Promise<FetchedMessages> };
 
@@ -55,7 +59,12 @@ class Reader implements PartitionReader {
     this.#position = fromOffset;
     this.#endOffset = fromOffset;
     this.#fetch = new PartitionFetch(
-      { ...options, maxBytes: options.maxBytes ?? MAX_BYTES, maxWaitMs: options.maxWaitMs ?? MAX_WAIT_MS },
+      {
+        ...options,
+        maxBytes: options.maxBytes ?? MAX_BYTES,
+        maxWaitMs: options.maxWaitMs ?? MAX_WAIT_MS,
+        patienceMs: options.patienceMs ?? PATIENCE_MS,
+      },
       this.#stop.signal,
     );
     this.#signal = signal;

@@ -12,12 +12,8 @@ import { resetStack, runningServers, startStack } from '../../local/stack.ts';
 import type { StackAddresses } from '../../local/stack.ts';
 import { must } from '../../pipeline/ensure.ts';
 import { eventually } from '../support/eventually.ts';
-
-/** So that a topic can be forbidden; whatever is not, is allowed. */
-const KAFKA_SETTINGS = {
-  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-  'allow.everyone.if.no.acl.found': 'true',
-};
+import { unmountInside } from './small-disk.ts';
+import { AUTHORIZER } from '../support/topic-access.ts';
 
 export class ChaosStack {
   readonly home: string;
@@ -33,7 +29,7 @@ export class ChaosStack {
     // PostgreSQL's own user has to pass through when root runs the tests.
     chmodSync(home, 0o755);
     guard(home);
-    return new ChaosStack(home, await startStack({ home, ports: 'any', kafkaSettings: KAFKA_SETTINGS, report }));
+    return new ChaosStack(home, await startStack({ home, ports: 'any', kafkaSettings: AUTHORIZER, report }));
   }
 
   signal(server: ServerName, signal: NodeJS.Signals): void {
@@ -52,7 +48,7 @@ export class ChaosStack {
   async startAgain(): Promise<void> {
     await eventually(
       async () => {
-        const addresses = await startStack({ home: this.home, ports: 'any', kafkaSettings: KAFKA_SETTINGS });
+        const addresses = await startStack({ home: this.home, ports: 'any', kafkaSettings: AUTHORIZER });
         return JSON.stringify(addresses) === JSON.stringify(this.addresses);
       },
       { deadlineMs: 120_000, what: 'the servers answer at their addresses again' },
@@ -65,6 +61,7 @@ export class ChaosStack {
     for (const server of runningServers(this.home)) this.signal(server, server === 'postgres' ? 'SIGQUIT' : 'SIGKILL');
     if (logsTo !== null) cpSync(join(this.home, 'logs'), logsTo, { recursive: true });
     await resetStack({ home: this.home });
+    unmountInside(this.home);
     rmSync(this.home, { recursive: true, force: true });
   }
 }

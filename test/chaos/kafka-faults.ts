@@ -4,10 +4,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { connectKafka } from '../../kafka/client.ts';
 import { partitionId } from '../../pipeline/ids.ts';
 import { partitionStateQuery } from '../../workflows/commands.ts';
+import { allowTopic, forbidTopic } from '../support/topic-access.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { isMoving } from './fault.ts';
 import type { Fault, Injection } from './fault.ts';
-import { allowTopic, forbidTopic } from './topic-access.ts';
 
 const GROWN_TO = 9;
 const FORBIDDEN_MS = 20_000;

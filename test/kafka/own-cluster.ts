@@ -14,6 +14,7 @@ import { runTool } from '../../local/run-tool.ts';
 import { runningServer, startServer, stopServer } from '../../local/server-process.ts';
 import { must } from '../../pipeline/ensure.ts';
 
+type BrokerSettings = Readonly<Record<string, string>>;
 type Ports = { readonly broker: number; readonly controller: number };
 const quiet = () => undefined;
 /** A broker that lives for a minute never earns back what an optimizing compiler costs at its start. */
@@ -27,10 +28,12 @@ class OwnBroker {
   readonly #classPath: string[];
   readonly #nodeId: number;
   readonly #ports: Ports;
+  readonly #further: BrokerSettings;
 
-  constructor(nodeId: number, places: { readonly folder: string; readonly jars: string; readonly ports: Ports }) {
+  constructor(nodeId: number, places: { folder: string; jars: string; ports: Ports; settings: BrokerSettings }) {
     this.#nodeId = nodeId;
     this.#ports = places.ports;
+    this.#further = places.settings;
     this.address = `127.0.0.1:${places.ports.broker}`;
     this.#home = homeFolder(join(places.folder, `node-${nodeId}`));
     makeHome(this.#home);
@@ -92,6 +95,7 @@ class OwnBroker {
       'offsets.topic.num.partitions=1',
       'auto.create.topics.enable=false',
       'group.initial.rebalance.delay.ms=0',
+      ...Object.entries(this.#further).map(([name, value]) => `${name}=${value}`),
     ].join('\n');
   }
 }
@@ -102,15 +106,16 @@ export type OwnCluster = {
   remove(): Promise<void>;
 };
 
-/** Starts `count` brokers that form one cluster. `remove` stops them and deletes what they stored. */
-export async function startOwnCluster(count: number): Promise<OwnCluster> {
+/** Starts `count` brokers that form one cluster, with `settings` beyond the usual ones. `remove` stops them and deletes what they stored. */
+export async function startOwnCluster(count: number, settings: BrokerSettings = {}): Promise<OwnCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-kafka-'));
   const jars = await ensureKafkaJars(quiet);
   const controller = await getPort();
   const clusterId = `A${randomBytes(16).toString('base64url').slice(1)}`;
   const brokers: OwnBroker[] = [];
   for (let nodeId = 1; nodeId <= count; nodeId += 1) {
-    const broker = new OwnBroker(nodeId, { folder, jars, ports: { broker: await getPort(), controller } });
+    const ports = { broker: await getPort(), controller };
+    const broker = new OwnBroker(nodeId, { folder, jars, ports, settings });
     await broker.format(clusterId);
     await broker.start();
     brokers.push(broker);

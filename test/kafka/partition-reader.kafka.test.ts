@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
-import { LostRangeError, OffsetBeyondEndError } from '../../kafka/failures.ts';
+import { LongTroubleError, LostRangeError, OffsetBeyondEndError } from '../../kafka/failures.ts';
 import { freshTopic, makeTopic, produceWithKafkajs, readUpTo, withAdmin, withReader } from './fresh-topic.ts';
 
 const numbered = (from: number, count: number) =>
@@ -192,6 +192,15 @@ test('without a broker the reader waits, says why, and stops when told', async (
       .toMatch(/No Kafka broker answers at 127\.0\.0\.1:1 .*WEIR_KAFKA_BROKERS/);
     stop.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
+  });
+});
+
+test('a reader that gets no answer for longer than its patience fails and says why, and can be asked again', async () => {
+  const fresh = { ...(await freshTopic()), brokers: ['127.0.0.1:1'] };
+  await withReader(fresh, { patienceMs: 300 }, async (reader) => {
+    const sentence = /Nothing could be read from partition 0 of topic \S+ for \d+ s: No Kafka broker answers at 127/;
+    await expect(reader.next()).rejects.toThrow(sentence);
+    await expect(reader.next()).rejects.toThrow(LongTroubleError);
   });
 });
 

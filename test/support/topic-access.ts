@@ -7,6 +7,12 @@ import { connectKafka } from '../../kafka/client.ts';
 // Node does not find these names in kafkajs by itself.
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
+/** Settings of a broker on which topics can be forbidden; whatever is not, is allowed. */
+export const AUTHORIZER = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': 'true',
+} as const;
+
 const RULE = {
   resourceType: AclResourceTypes.TOPIC,
   resourcePatternType: ResourcePatternTypes.LITERAL,
@@ -16,9 +22,9 @@ const RULE = {
   permissionType: AclPermissionTypes.DENY,
 } as const;
 
-export type TopicPlace = { readonly brokers: readonly string[]; readonly topic: string };
+type TopicPlace = { readonly brokers: readonly string[]; readonly topic: string };
 
-/** From now on the broker answers TOPIC_AUTHORIZATION_FAILED to whoever asks for the topic. It needs an authorizer. */
+/** From now on the broker answers TOPIC_AUTHORIZATION_FAILED to whoever asks for the topic. It needs AUTHORIZER. */
 export async function forbidTopic({ brokers, topic }: TopicPlace): Promise<void> {
   await withAdmin(brokers, async (admin) => await admin.createAcls({ acl: [{ ...RULE, resourceName: topic }] }));
 }

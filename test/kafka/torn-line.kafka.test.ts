@@ -1,0 +1,96 @@
+// Lines to the broker that break in the middle of an answer: nothing torn is taken for data, nothing is read or written twice.
+import { inject, onTestFinished, expect, test } from 'vitest';
+
+import { openEventWriter } from '../../kafka/event-writer.ts';
+import { UnreadableRecordsError } from '../../kafka/failures.ts';
+import { openPartitionReader } from '../../kafka/partition-reader.ts';
+import { partitionOffsets } from '../../kafka/topics.ts';
+import { must } from '../../pipeline/ensure.ts';
+import { beforeConfirmation, midFetch } from '../chaos/kafka-answers.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { freshTopic, produceWithKafkajs } from './fresh-topic.ts';
+
+const numbered = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    key: `k${from + index}`,
+    value: `${from + index}`.padStart(300, '.'),
+  }));
+
+async function proxied(): Promise<TcpProxy> {
+  const target = must(inject('servers').kafkaBrokers[0], 'the address of the broker');
+  const proxy = await openTcpProxy({ target, namesItself: true });
+  onTestFinished(async () => await proxy.close());
+  return proxy;
+}
+
+test('a reader whose answers are cut in the middle again and again reads every message once, in order', async () => {
+  const fresh = await freshTopic();
+  await produceWithKafkajs(
+    fresh,
+    [0, 500, 1000, 1500].map((from) => numbered(from, 500)),
+  );
+  const proxy = await proxied();
+  let cuts = 0;
+  const cutNext = (): void => proxy.cutAt(midFetch(fresh.topic, () => (cuts += 1)));
+  const reader = await openPartitionReader({
+    brokers: [proxy.address],
+    topic: fresh.topic,
+    partition: 0,
+    fromOffset: 0,
+    maxBytes: 1_000,
+  });
+  const read: string[] = [];
+  cutNext();
+  for (let turn = 0; read.length < 2_000; turn += 1) {
+    const { messages } = await reader.next();
+    read.push(...messages.map(({ value }) => value?.toString() ?? ''));
+    if (turn < 3) cutNext();
+  }
+  await reader.close();
+  expect(cuts).toBeGreaterThan(2);
+  expect(read).toEqual(numbered(0, 2_000).map(({ value }) => value));
+});
+
+test('a bit that flips on the way is noticed, and reading again gives what was written', async () => {
+  const fresh = await freshTopic();
+  await produceWithKafkajs(fresh, [numbered(0, 500)]);
+  const proxy = await proxied();
+  let flips = 0;
+  const findRecords = midFetch(fresh.topic, () => (flips += 1));
+  proxy.cutAt((chunk, from) => {
+    const at = flips === 0 ? findRecords(chunk, from) : null;
+    if (at !== null) chunk[at - 1] = (chunk[at - 1] ?? 0) ^ 4;
+    return null;
+  });
+  const brokers = [proxy.address];
+  const reader = await openPartitionReader({ brokers, topic: fresh.topic, partition: 0, fromOffset: 0 });
+  await expect(reader.next()).rejects.toThrow(UnreadableRecordsError);
+  expect(flips).toBe(1);
+  const { messages } = await reader.next();
+  await reader.close();
+  expect(messages.map(({ value }) => value?.toString())).toEqual(numbered(0, 500).map(({ value }) => value));
+});
+
+test('a writer whose confirmations are cut off again and again has written every message once', async () => {
+  const fresh = await freshTopic();
+  const proxy = await proxied();
+  const writer = await openEventWriter({ brokers: [proxy.address], topic: fresh.topic });
+  let cuts = 0;
+  const cutNext = (): void => {
+    proxy.cutAt(
+      beforeConfirmation(fresh.topic, () => {
+        cuts += 1;
+        // The repetition is not confirmed either.
+        if (cuts % 3 !== 0) setImmediate(cutNext);
+      }),
+    );
+  };
+  for (const from of [0, 100, 200]) {
+    cutNext();
+    await writer.write(numbered(from, 100).map(({ key, value }) => ({ key, value: Buffer.from(value) })));
+  }
+  await writer.close();
+  expect(cuts).toBe(9);
+  expect(await partitionOffsets({ brokers: fresh.brokers, topic: fresh.topic })).toMatchObject([{ endOffset: 300 }]);
+});
