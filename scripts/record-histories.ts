@@ -4,16 +4,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 
+import { createGeneratorSpec } from '../generator/generator-spec.ts';
 import { partitionOffsets } from '../kafka/topics.ts';
 import { must } from '../pipeline/ensure.ts';
-import { offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
+import { generatorId, offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
 import { eventually } from '../test/support/eventually.ts';
 import type { Servers } from '../test/support/servers.ts';
 import { eventAt, eventsFrom, inWorld, startWorker } from '../test/workflows/pipeline-world.ts';
 import type { PipelineWorld } from '../test/workflows/pipeline-world.ts';
-import type { WindowsState } from '../workflows/commands.ts';
+import type { PipelineState, WindowsState } from '../workflows/commands.ts';
+import type { GeneratorState } from '../workflows/generator-state.ts';
+import type { generateEvents } from '../workflows/generate-events.ts';
 
 const FOLDER = fileURLToPath(new URL('../test/workflows/histories/', import.meta.url));
 const WITHIN = { deadlineMs: 60_000 };
@@ -79,6 +83,11 @@ async function recordLife(world: PipelineWorld): Promise<void> {
       what: `${id} backs off`,
     });
   }
+  const toldOfFailure = async (): Promise<boolean> => {
+    const { partitions } = await world.state<PipelineState>(pipelineId(topic));
+    return partitions.some(({ phase }) => phase === 'backing-off');
+  };
+  await eventually(toldOfFailure, { ...WITHIN, what: 'the pipeline hears of a partition that fails' });
   await world.pool.query(`alter table "${schema}".hidden rename to checkpoints`);
   await pipeline.executeUpdate('stop');
   await record(world, 'run-pipeline.stopped', pipelineId(topic));
@@ -87,15 +96,43 @@ async function recordLife(world: PipelineWorld): Promise<void> {
   await record(world, 'commit-offsets.stopped', offsetsId(topic));
 }
 
+async function startGenerator(world: PipelineWorld, given: object): Promise<WorkflowHandle<typeof generateEvents>> {
+  const { topic } = world.spec;
+  return await world.client.workflow.start<typeof generateEvents>('generateEvents', {
+    workflowId: generatorId(topic),
+    taskQueue: world.taskQueues.generator,
+    args: [{ spec: createGeneratorSpec({ topic, name: topic, rate: 200, ...given }), options: world.options }],
+  });
+}
+
+/** A generator that is given another rate, rests, goes on and is stopped; and one that ends by itself. */
+async function recordGenerator(world: PipelineWorld): Promise<void> {
+  const id = generatorId(world.spec.topic);
+  const generator = await startGenerator(world, {});
+  const sent = async (): Promise<boolean> => (await world.state<GeneratorState>(id)).nextIndex > 0;
+  await eventually(sent, { ...WITHIN, what: 'the end of a lease' });
+  await generator.executeUpdate('setRate', { args: [400] });
+  await generator.executeUpdate('pause');
+  await record(world, 'generate-events.paused', id);
+  await generator.executeUpdate('resume');
+  await generator.executeUpdate('stop');
+  await generator.result();
+  await record(world, 'generate-events.stopped', id);
+  await (await startGenerator(world, { startTimeMs: Date.UTC(2026, 2, 1), count: 500 })).result();
+  await record(world, 'generate-events.finished', id);
+}
+
 /** The first run of each long-lived workflow, up to the command that continues it as new. */
 async function recordContinued(world: PipelineWorld): Promise<void> {
   const { topic } = world.spec;
   await world.start();
+  const generator = await startGenerator(world, {});
   const named = {
     'run-pipeline': pipelineId(topic),
     'ingest-partition': partitionId(topic, 0),
     'close-windows': windowsId(topic),
     'commit-offsets': offsetsId(topic),
+    'generate-events': generatorId(topic),
   };
   for (const [name, id] of Object.entries(named)) {
     const query = `WorkflowId = '${id}' and ExecutionStatus = 'ContinuedAsNew'`;
@@ -108,6 +145,7 @@ async function recordContinued(world: PipelineWorld): Promise<void> {
     );
     await record(world, `${name}.continued`, { id, runId });
   }
+  await generator.executeUpdate('stop');
 }
 
 mkdirSync(FOLDER, { recursive: true });
@@ -116,6 +154,7 @@ const worker = await startWorker(servers);
 const place = { servers, taskQueues: worker.taskQueues };
 try {
   await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLife);
+  await inWorld({ ...place, options: { leaseMs: 1_000 } }, recordGenerator);
   await inWorld({ ...place, options: { turnsPerRun: 2, leaseMs: 400, lookEveryMs: 300 } }, recordContinued);
 } finally {
   await worker.drain();

@@ -1,4 +1,6 @@
 // A worker as a process of its own: log, metrics page and signals around runWorker.
+import type { WorkflowBundleOption } from '@temporalio/worker';
+
 import { openLog } from '../observability/log.ts';
 import { openMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
@@ -15,6 +17,8 @@ export type WorkerProcessOptions = {
   readonly roles?: readonly WorkerRole[];
   /** Where Temporal's own metrics are served (`host:port`); nowhere when absent. */
   readonly telemetryAddress?: string;
+  /** A bundle made before; that of the present sources when absent. */
+  readonly workflowBundle?: WorkflowBundleOption;
   /** Told once where the metrics page is (the next free port when the one asked for is taken). */
   readonly onMetrics?: (address: string) => void;
 };
@@ -42,6 +46,7 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
       metrics,
       signal: stop.signal,
       ...(roles ? { roles } : {}),
+      ...(options.workflowBundle ? { workflowBundle: options.workflowBundle } : {}),
     });
     log.info('The worker has ended; nothing was lost');
   } finally {

@@ -2,10 +2,7 @@
 //
 // States: connecting (waits for Temporal, says why), running (three Temporal workers poll), draining (asked to stop: activities
 // commit what they have in hand, at most 20 s), ended. A worker that Temporal throws out goes back to connecting.
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-import { Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type {
   NativeConnection,
   WorkerOptions as TemporalWorkerOptions,
@@ -20,7 +17,7 @@ import { TASK_QUEUES } from '../pipeline/ids.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { endPool, openPool } from '../postgres/pool.ts';
 import { PatientTries, connectPatiently } from './temporal-connection.ts';
-import { temporalLogger } from './temporal-log.ts';
+import { bundleOfSources } from './workflow-bundle.ts';
 
 /** What a worker may do: the task queues of pipeline/ids.ts by name. */
 export type WorkerRole = keyof typeof TASK_QUEUES;
@@ -45,7 +42,7 @@ export type RunWorkerOptions = {
   readonly onRunning?: () => void;
   /** Queues of its own, for tests; those of pipeline/ids.ts when absent. */
   readonly taskQueues?: Readonly<Record<WorkerRole, string>>;
-  /** A bundle made before; bundled from the sources when absent. */
+  /** A bundle made before; that of the present sources (workflow-bundle.ts) when absent. */
   readonly workflowBundle?: WorkflowBundleOption;
 };
 
@@ -57,15 +54,11 @@ const POOL_ENDS_WITHIN_MS = 2_000;
 /** Runs shorter than this count as one more failure in a row when they end by themselves. */
 const SETTLED_AFTER_MS = 60_000;
 
-/** Where the workflows are: as sources, or as what tsc made of them. */
-export function workflowsPath(): string {
-  return fileURLToPath(new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url));
-}
-
 /** Runs until `signal` aborts and everything has drained. Throws only what makes it useless for good: broken workflow code. */
 export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const { addresses, settings, log, signal } = options;
-  const workflowBundle = options.workflowBundle ?? (await bundleWorkflows(log));
+  const workflowBundle = options.workflowBundle ?? (await bundleOfSources({ log, signal }));
+  if (workflowBundle === null) return;
   const pool = openPool({ url: addresses.postgres.url, max: 12, applicationName: 'weir worker' });
   const tries = new PatientTries(log, signal);
   const temporal = { address: addresses.temporal.address, namespace: settings.temporalNamespace };
@@ -92,12 +85,6 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   } finally {
     await endPool(pool, POOL_ENDS_WITHIN_MS);
   }
-}
-
-async function bundleWorkflows(log: Log): Promise<WorkflowBundleOption> {
-  const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: temporalLogger(log) });
-  log.debug({ bytes: code.length }, 'Workflows are bundled');
-  return { code };
 }
 
 /** One life of the Temporal workers on one connection: until drained, or until one of them fails, which ends the others. */

@@ -1,4 +1,4 @@
-// One worker process and its lines to PostgreSQL and Kafka, from the outside: started, struck, watched, started again.
+// One worker process and its lines to all three servers, from the outside: started, struck, watched, started again.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,9 +12,13 @@ import { resolveSettings } from '../../pipeline/settings.ts';
 import type { WorkerRole } from '../../workers/worker.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
-import type { ChaosWorkerOptions } from './chaos-worker.ts';
+import type { ChaosOrder, ChaosWorkerOptions } from './chaos-worker.ts';
 
 const MAIN = fileURLToPath(new URL('./chaos-worker.ts', import.meta.url));
+/** Heap that a worker may fill: room for its work, and little enough to be exhausted within seconds. */
+const HEAP_MIB = 512;
+/** A worker that aborts must leave no core file behind, wherever it was started. */
+const WITHOUT_CORE = ['-c', 'ulimit -c 0; exec "$0" "$@"', process.execPath];
 
 export type StruckWorkerOptions = {
   readonly name: string;
@@ -23,28 +27,34 @@ export type StruckWorkerOptions = {
   readonly roles: readonly WorkerRole[];
 };
 
+type WorkerLines = Pick<StruckWorker, 'postgres' | 'kafka' | 'temporal'>;
+
 export class StruckWorker {
   readonly name: string;
   /** All its connections to PostgreSQL pass here. */
   readonly postgres: TcpProxy;
   /** And all those to Kafka here. */
   readonly kafka: TcpProxy;
+  /** And those to Temporal here. */
+  readonly temporal: TcpProxy;
   readonly #options: StruckWorkerOptions;
   #child: ChildProcess | null = null;
   #metrics: string | null = null;
 
-  private constructor(options: StruckWorkerOptions, lines: { postgres: TcpProxy; kafka: TcpProxy }) {
+  private constructor(options: StruckWorkerOptions, lines: WorkerLines) {
     this.name = options.name;
     this.#options = options;
     this.postgres = lines.postgres;
     this.kafka = lines.kafka;
+    this.temporal = lines.temporal;
   }
 
   static async open(options: StruckWorkerOptions): Promise<StruckWorker> {
-    const { postgres, kafka } = options.addresses;
+    const { postgres, kafka, temporal } = options.addresses;
     const worker = new StruckWorker(options, {
       postgres: await openTcpProxy({ target: new URL(postgres.url).host }),
       kafka: await openTcpProxy({ target: must(kafka.brokers[0], 'the address of the broker'), namesItself: true }),
+      temporal: await openTcpProxy({ target: temporal.address }),
     });
     worker.start();
     return worker;
@@ -61,8 +71,13 @@ export class StruckWorker {
     return this.isRunning && log.split('\n').some((line) => line.includes(of) && line.includes('"The worker polls"'));
   }
 
-  /** Starts its process; `clockAheadMs`: how wrong its clock is. */
-  start({ clockAheadMs = 0 } = {}): void {
+  /** Process id of the newest process; null before the first. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** Starts its process; `clockAheadMs`: how wrong its clock is; `bundlePath`: the workflows of another build. */
+  start({ clockAheadMs = 0, bundlePath = null }: { clockAheadMs?: number; bundlePath?: string | null } = {}): void {
     const { home, addresses, name, roles } = this.#options;
     const url = new URL(addresses.postgres.url);
     url.host = this.postgres.address;
@@ -72,11 +87,17 @@ export class StruckWorker {
       roles,
       settings,
       clockAheadMs,
-      addresses: { ...addresses, postgres: { url: url.href }, kafka: { brokers: [this.kafka.address] } },
+      bundlePath,
+      addresses: {
+        postgres: { url: url.href },
+        kafka: { brokers: [this.kafka.address] },
+        temporal: { ...addresses.temporal, address: this.temporal.address },
+      },
     };
     const output = openSync(logFile(homeFolder(home), name), 'a');
     this.#metrics = null;
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, JSON.stringify(options)], {
+    const program = [`--max-old-space-size=${HEAP_MIB}`, '--import', 'tsx', MAIN, JSON.stringify(options)];
+    const child = spawn('/bin/sh', [...WITHOUT_CORE, ...program], {
       stdio: ['ignore', output, output, 'ipc'],
     });
     closeSync(output);
@@ -96,9 +117,25 @@ export class StruckWorker {
     if (this.isRunning) await once(must(this.#child, 'a running process'), 'exit');
   }
 
+  /** Whether the newest process was ended by V8 because its heap was full. */
+  get diedOfMemory(): boolean {
+    const aborted = this.#child?.signalCode === 'SIGABRT' || this.#child?.exitCode === 134;
+    const log = readFileSync(logFile(homeFolder(this.#options.home), this.name), 'utf8');
+    return aborted && log.slice(log.lastIndexOf(`[${this.pid}:`)).includes('heap out of memory');
+  }
+
   /** Its event loop stands still for so long. */
   block(blockMs: number): void {
-    this.#child?.send({ blockMs }, () => {});
+    this.#order({ blockMs });
+  }
+
+  /** It begins to fill its heap, and will die of it. */
+  hoard(): void {
+    this.#order({ hoard: true });
+  }
+
+  #order(order: ChaosOrder): void {
+    this.#child?.send(order, () => {});
   }
 
   /** Micro-batches that this process has committed so far; null while it does not answer. */
@@ -120,8 +157,7 @@ export class StruckWorker {
 
   /** Ends whatever disturbs its lines. */
   async heal(): Promise<void> {
-    await this.postgres.heal();
-    await this.kafka.heal();
+    for (const line of [this.postgres, this.kafka, this.temporal]) await line.heal();
   }
 
   /** Ends the process, drained if it can be, and its lines. */
@@ -133,7 +169,6 @@ export class StruckWorker {
       await this.ended();
       clearTimeout(killer);
     }
-    await this.postgres.close();
-    await this.kafka.close();
+    for (const line of [this.postgres, this.kafka, this.temporal]) await line.close();
   }
 }

@@ -1,9 +1,11 @@
-// Faults of worker processes: killed, frozen, drained, blocked, with a wrong clock.
+// Faults of worker processes: killed, frozen, drained, blocked, out of memory, with a wrong clock, of an older build.
 import { setTimeout as wait } from 'node:timers/promises';
 
+import { eventually } from '../support/eventually.ts';
 import { busiest } from './fault.ts';
 import type { Fault, Injection } from './fault.ts';
 import type { ChaosWorld } from './chaos-world.ts';
+import { OLDER_BUILD_FAULT } from './older-build-fault.ts';
 import type { StruckWorker } from './struck-worker.ts';
 
 /** Strikes the worker that commits most. */
@@ -11,6 +13,31 @@ async function strikeBusiest(world: ChaosWorld, strike: (victim: StruckWorker) =
   const { victim, commits } = await busiest(world);
   await strike(victim);
   return { hit: commits > 0, endedAtMs: Date.now(), detail: `${victim.name}, ${commits} commits in 0.5 s before` };
+}
+
+const OUT_OF_MEMORY_WITHIN_MS = 60_000;
+
+/** The worker that commits most fills its heap beside its work until V8 ends it. */
+async function exhaust(world: ChaosWorld): Promise<Injection> {
+  const { victim, commits } = await busiest(world);
+  const before = await victim.commits();
+  let last = before;
+  victim.hoard();
+  await eventually(
+    async () => {
+      last = (await victim.commits()) ?? last;
+      return !victim.isRunning;
+    },
+    { deadlineMs: OUT_OF_MEMORY_WITHIN_MS, what: 'the worker runs out of memory' },
+  );
+  const { diedOfMemory } = victim;
+  victim.start();
+  const meanwhile = (last ?? 0) - (before ?? 0);
+  return {
+    hit: commits > 0 && meanwhile > 0 && diedOfMemory,
+    endedAtMs: Date.now(),
+    detail: `${victim.name}, ${meanwhile} commits while its heap filled`,
+  };
 }
 
 export const WORKER_FAULTS: readonly Fault[] = [
@@ -50,6 +77,8 @@ export const WORKER_FAULTS: readonly Fault[] = [
         await wait(15_000);
       }),
   },
+  { name: 'worker out of memory', inject: exhaust },
+  OLDER_BUILD_FAULT,
   {
     name: 'clock 10 min ahead',
     inject: async (world, chance) =>

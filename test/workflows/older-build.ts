@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { Logger } from '@temporalio/worker';
 
-import { workflowsPath } from '../../workers/worker.ts';
+import { workflowsPath } from '../../workers/workflow-bundle.ts';
 
 const PATCHES = fileURLToPath(new URL('../../workflows/patches.ts', import.meta.url));
 const OLDER = fileURLToPath(new URL('./older-patches.ts', import.meta.url));

@@ -20,7 +20,8 @@ import { migrate } from '../../postgres/migrate.ts';
 import { openPool } from '../../postgres/pool.ts';
 import { quoteSchema } from '../../postgres/schema-name.ts';
 import { readCheckpoints } from '../../postgres/checkpoints.ts';
-import { runWorker, workflowsPath } from '../../workers/worker.ts';
+import { runWorker } from '../../workers/worker.ts';
+import { workflowsPath } from '../../workers/workflow-bundle.ts';
 import type { runPipeline } from '../../workflows/run-pipeline.ts';
 import type { RunOptions, TaskQueues } from '../../workflows/run-options.ts';
 import { eventually } from '../support/eventually.ts';
@@ -52,10 +53,14 @@ export function freshTaskQueues(): TaskQueues {
   return { ingest: `ingest-${name}`, windows: `windows-${name}`, generator: `generator-${name}` };
 }
 
-/** A worker of this process, on queues that no other test polls. */
+/** A worker of this process, on queues that no other test polls; `ofBuild`: the workflows of another build. */
 export type TestWorker = { readonly taskQueues: TaskQueues; drain(): Promise<void> };
 
-export async function startWorker(servers: Servers, taskQueues = freshTaskQueues()): Promise<TestWorker> {
+export async function startWorker(
+  servers: Servers,
+  taskQueues = freshTaskQueues(),
+  ofBuild: WorkflowBundleOption | null = null,
+): Promise<TestWorker> {
   silenceTemporal();
   const stop = new AbortController();
   const worker = runWorker({
@@ -69,7 +74,7 @@ export async function startWorker(servers: Servers, taskQueues = freshTaskQueues
     metrics: openMetrics({ processMetrics: false }),
     signal: stop.signal,
     taskQueues,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: ofBuild ?? (await workflowBundle()),
   });
   const drain = async (): Promise<void> => {
     stop.abort();

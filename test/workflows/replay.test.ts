@@ -8,7 +8,7 @@ import type { WorkflowBundleOption } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { workflowsPath } from '../../workers/worker.ts';
+import { workflowsPath } from '../../workers/workflow-bundle.ts';
 
 const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
 const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, log: () => {}, warn: () => {}, error: () => {} };
@@ -30,10 +30,9 @@ describe('recorded histories', () => {
     expect(histories).toEqual(
       expect.arrayContaining([
         'close-window.closed.json',
-        ...['run-pipeline', 'ingest-partition', 'close-windows', 'commit-offsets'].flatMap((workflow) => [
-          `${workflow}.continued.json`,
-          `${workflow}.stopped.json`,
-        ]),
+        ...['run-pipeline', 'ingest-partition', 'close-windows', 'commit-offsets', 'generate-events'].flatMap(
+          (workflow) => [`${workflow}.continued.json`, `${workflow}.stopped.json`],
+        ),
       ]),
     );
   });
@@ -48,6 +47,7 @@ describe('recorded histories', () => {
     ['close-windows.stopped.json', 'awaitWatermark'],
     ['commit-offsets.stopped.json', 'publishOffsets'],
     ['close-window.closed.json', 'moveClosed'],
+    ['generate-events.stopped.json', 'produceEvents'],
   ])('fail when they tell of other commands than the code gives: %s', async (name, activity) => {
     const tampered = textOf(name).replaceAll(`"name": "${activity}"`, '"name": "somethingElse"');
     expect(tampered).not.toBe(textOf(name));
