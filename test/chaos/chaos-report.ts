@@ -20,6 +20,8 @@ export type ChaosReport = {
   readonly rate: number;
   readonly messages: number;
   readonly faults: readonly FaultLine[];
+  /** Faults that this machine does not allow, one sentence each. */
+  readonly leftOut: readonly string[];
   readonly golden: GoldenComparison | null;
   readonly verification: { readonly clean: boolean; readonly differences: number } | null;
   readonly late: number;
@@ -103,7 +105,7 @@ export function verificationProblems({ checks }: Verification): string[] {
 /** The report for people. */
 export function reportText(report: ChaosReport): string {
   const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1000).toFixed(1));
-  const { golden, verification, faults, problems } = report;
+  const { golden, verification, faults, leftOut, problems } = report;
   const differing = golden?.tables.reduce((sum, { missing, surplus }) => sum + Math.max(missing, surplus), 0);
   return [
     `Seed ${report.seed}, ${report.minutes} min, ${report.rate} events/s, ${report.messages} messages, ${report.late} late, ${report.amendedRows} result rows amended.`,
@@ -118,6 +120,7 @@ export function reportText(report: ChaosReport): string {
         seconds(line.stillMs),
       ]),
     ),
+    ...leftOut,
     `Events: ${golden?.events ?? '-'} stored, ${golden?.missing ?? '-'} missing, ${golden?.doubled ?? '-'} doubled; rows different from the golden run: ${differing ?? '-'}; differences of weir verify: ${verification?.differences ?? '-'}.`,
     ...(problems.length === 0 ? ['Clean.'] : problems),
   ].join('\n');

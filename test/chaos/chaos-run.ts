@@ -15,6 +15,7 @@ import { eventually } from '../support/eventually.ts';
 import { faultLines, faultProblems, goldenProblems, verificationProblems } from './chaos-report.ts';
 import type { ChaosReport, Struck } from './chaos-report.ts';
 import { ChaosWorld } from './chaos-world.ts';
+import { allowedHere } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { compareWithGolden } from './golden-run.ts';
 import type { Produced } from './golden-run.ts';
@@ -37,8 +38,11 @@ const RECOVERED_WITHIN_MS = 150_000;
 const FINISHED_WITHIN_MS = 300_000;
 
 /** Runs chaos and reckons. Throws when the pipeline does not even come up; everything else is a problem of the report. */
-export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, minutes, rate, faults, report, logsTo } = options;
+export async function runChaos(wanted: ChaosOptions): Promise<ChaosReport> {
+  const { seed, minutes, rate, report, logsTo } = wanted;
+  const { faults, leftOut } = allowedHere(wanted.faults);
+  for (const sentence of leftOut) report(sentence);
+  const options = { ...wanted, faults };
   const world = await ChaosWorld.open({ seed, rate, report });
   const struck: Struck[] = [];
   const problems: string[] = [];
@@ -62,7 +66,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   );
   problems.push(...faultProblems(lines, struck));
   await world.close({ logsTo: problems.length > 0 ? logsTo : null });
-  return { seed, minutes, rate, messages, faults: lines, ...reckoning, problems };
+  return { seed, minutes, rate, messages, faults: lines, leftOut, ...reckoning, problems };
 }
 
 const NO_RECKONING = { golden: null, verification: null, late: 0, amendedRows: 0 };

@@ -14,8 +14,21 @@ export type Fault = {
   readonly name: string;
   /** It cannot be undone, so it comes once a run. */
   readonly once?: true;
+  /** Why this machine does not allow it; null where it does. */
+  readonly whyNot?: () => string | null;
   readonly inject: (world: ChaosWorld, chance: Chance) => Promise<Injection>;
 };
+
+/** The faults that this machine allows, and a sentence for each of the others. */
+export function allowedHere(wanted: readonly Fault[]): { faults: Fault[]; leftOut: string[] } {
+  const judged = wanted.map((fault) => ({ fault, why: fault.whyNot?.() ?? null }));
+  return {
+    faults: judged.filter(({ why }) => why === null).map(({ fault }) => fault),
+    leftOut: judged.flatMap(({ fault, why }) =>
+      why === null ? [] : [`The fault "${fault.name}" is left out: ${why}.`],
+    ),
+  };
+}
 
 const MOVING_MS = 1_500;
 

@@ -2,13 +2,17 @@
 import type { Fault } from './fault.ts';
 import { KAFKA_FAULTS } from './kafka-faults.ts';
 import { KAFKA_LINE_FAULTS } from './kafka-line-faults.ts';
+import { POSTGRES_CONFLICT_FAULTS } from './postgres-conflict-faults.ts';
 import { POSTGRES_FAULTS } from './postgres-faults.ts';
+import { POSTGRES_STATE_FAULTS } from './postgres-state-faults.ts';
 import { TEMPORAL_FAULTS } from './temporal-faults.ts';
 import { WORKER_FAULTS } from './worker-faults.ts';
 
 export const FAULTS: readonly Fault[] = [
   ...WORKER_FAULTS,
   ...POSTGRES_FAULTS,
+  ...POSTGRES_CONFLICT_FAULTS,
+  ...POSTGRES_STATE_FAULTS,
   ...KAFKA_FAULTS,
   ...KAFKA_LINE_FAULTS,
   ...TEMPORAL_FAULTS,

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { identify, isAlive } from '../../local/process-identity.ts';
 import { resetStack } from '../../local/stack.ts';
 import { must } from '../../pipeline/ensure.ts';
+import { unmountInside } from '../chaos/small-disk.ts';
 
 const home = must(process.argv[2], 'the home of the run');
 const run = identify(Number(process.argv[3]));
@@ -14,5 +15,6 @@ const isRunning = (): boolean => run !== null && isAlive(run);
 while (existsSync(home) && isRunning()) await pause(500);
 if (existsSync(home)) {
   await resetStack({ home });
+  unmountInside(home);
   rmSync(home, { recursive: true, force: true });
 }

@@ -1,0 +1,128 @@
+// Faults of PostgreSQL that come from other sessions: locks held too long, rows that change, deadlocks.
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { quoteSchema } from '../../postgres/schema-name.ts';
+import { eventually } from '../support/eventually.ts';
+import { openSession, withAdministrator, withRoleSetting } from './administrator.ts';
+import type { Administrator } from './administrator.ts';
+import type { ChaosWorld } from './chaos-world.ts';
+import { isMoving } from './fault.ts';
+import type { Fault, Injection } from './fault.ts';
+import { HeardErrors } from './heard-errors.ts';
+
+const TIMED_OUT = '57014';
+const NOT_SERIALIZABLE = '40001';
+const DEADLOCK = '40P01';
+const LOCKED_MS = 10_000;
+/** The closer works once in ten seconds or so: until it has met the competitor often enough, or not at all. */
+const COMPETED_FROM_MS = 10_000;
+const COMPETED_WITHIN_MS = 120_000;
+const WANTED_CONFLICTS = 3;
+const WANTED_DEADLOCKS = 4;
+const MOST_DEADLOCK_TRIES = 30;
+
+/** Somebody has locked the events for a while, and the role's sessions do not wait that long. */
+async function timeOutStatements(world: ChaosWorld): Promise<Injection> {
+  const heard = new HeardErrors(world.workers);
+  await withAdministrator(world, async (administrator) => {
+    await withRoleSetting(administrator, { name: 'statement_timeout', value: '500ms' }, async () => {
+      await administrator.query(
+        `begin; lock table ${quoteSchema(world.spec.schema)}.events in share row exclusive mode`,
+      );
+      await wait(LOCKED_MS);
+    });
+  });
+  const endedAtMs = Date.now();
+  await heard.end();
+  return { hit: heard.count(TIMED_OUT) > 0, endedAtMs, detail: `${heard.toString()} in ${LOCKED_MS / 1000} s` };
+}
+
+/**
+ * A competitor changes the rows of checkpoints and of the clock without a break, and the role asks for repeatable read.
+ * Commits insist on read committed and only wait; who works in one snapshot by design, the closer, gets 40001.
+ */
+async function refuseSerialization(world: ChaosWorld): Promise<Injection> {
+  const moved = isMoving(world);
+  const heard = new HeardErrors(world.workers);
+  const startedMs = Date.now();
+  const isEnough = (): boolean => {
+    const passedMs = Date.now() - startedMs;
+    return (
+      passedMs > COMPETED_WITHIN_MS ||
+      (passedMs > COMPETED_FROM_MS && heard.count(NOT_SERIALIZABLE) >= WANTED_CONFLICTS)
+    );
+  };
+  await withAdministrator(world, async (administrator) => {
+    const setting = { name: 'default_transaction_isolation', value: 'repeatable read' };
+    await withRoleSetting(administrator, setting, async () => {
+      while (!isEnough()) await compete(administrator, world);
+    });
+  });
+  const endedAtMs = Date.now();
+  await heard.end();
+  return { hit: moved && heard.count(NOT_SERIALIZABLE) > 0, endedAtMs, detail: heard.toString() };
+}
+
+async function compete(administrator: Administrator, { spec }: ChaosWorld): Promise<void> {
+  const tables = quoteSchema(spec.schema);
+  // Two transactions: holding both kinds of row together would rather make deadlocks.
+  const changes = [
+    `update ${tables}.checkpoints set committed_at = committed_at`,
+    `update ${tables}.closed_through set low_watermark = low_watermark`,
+  ];
+  for (const change of changes) await administrator.query(`begin; ${change}; select pg_sleep(0.05); commit`);
+}
+
+/**
+ * The harness holds a checkpoint row that a commit waits for, and then waits for the lock `clock` that the commit holds. Its
+ * own look for deadlocks would come later than the commit's, so that the commit is the one that PostgreSQL ends.
+ */
+async function deadlock(world: ChaosWorld): Promise<Injection> {
+  const heard = new HeardErrors(world.workers);
+  const { url } = world.stack.addresses.postgres;
+  const partner = await openSession(url, 'weir chaos deadlock');
+  try {
+    await partner.query(`set deadlock_timeout = '60s'`);
+    for (let tries = 0; tries < MOST_DEADLOCK_TRIES && heard.count(DEADLOCK) < WANTED_DEADLOCKS; tries += 1) {
+      await embrace(partner, world, tries % world.partitions);
+    }
+  } finally {
+    await partner.end();
+  }
+  const endedAtMs = Date.now();
+  await heard.end();
+  return { hit: heard.count(DEADLOCK) >= WANTED_DEADLOCKS, endedAtMs, detail: heard.toString() };
+}
+
+async function embrace(partner: Administrator, { spec }: ChaosWorld, partition: number): Promise<void> {
+  const tables = quoteSchema(spec.schema);
+  await partner.query('begin');
+  try {
+    await partner.query(`select from ${tables}.checkpoints where topic = $1 and partition = $2 for update`, [
+      spec.topic,
+      partition,
+    ]);
+    await eventually(
+      async () => {
+        const { rowCount } = await partner.query(
+          `select from pg_locks waiting
+           where not granted and pg_backend_pid() = any (pg_blocking_pids(pid)) and exists (
+             select from pg_locks held where held.pid = waiting.pid and held.locktype = 'advisory' and held.granted)`,
+        );
+        return rowCount !== 0;
+      },
+      { deadlineMs: 5_000, what: 'a commit waits for the row' },
+    );
+    await partner.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${tables}/clock/${spec.topic}`]);
+  } catch {
+    // No commit came, or it was the partner that was ended: the next try.
+  } finally {
+    await partner.query('rollback');
+  }
+}
+
+export const POSTGRES_CONFLICT_FAULTS: readonly Fault[] = [
+  { name: 'statement_timeout', inject: timeOutStatements },
+  { name: 'serialization failure', inject: refuseSerialization },
+  { name: 'deadlock', inject: deadlock },
+];
