@@ -1,4 +1,8 @@
 // A commit that meets a trouble of the server's: no message is blamed for it, nothing is lost, and the next one goes in.
+import { chmodSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { Client } from 'pg';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 
@@ -13,7 +17,9 @@ import { ensureCheckpoint, readCheckpoint, takeLease } from '../../postgres/chec
 import { moveClosedThrough } from '../../postgres/closed-through.ts';
 import { clientConfig } from '../../postgres/pool.ts';
 import { quoteSchema } from '../../postgres/schema-name.ts';
+import { serverTrouble } from '../../postgres/server-trouble.ts';
 import { sqlState } from '../../postgres/sqlstate.ts';
+import { SmallDisk, whyNoSmallDisk } from '../chaos/small-disk.ts';
 import { freshDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -111,6 +117,30 @@ test('25006: a commit into a server that takes no writes blames no message', asy
   expect(await stateOf(commitOver(client))).toBe('25006');
   await client.query('reset default_transaction_read_only');
   await expectNothingDoneAndCommit(client);
+});
+
+test.skipIf(whyNoSmallDisk() !== null)('53100: a commit into a disk that is full blames no message', async () => {
+  const client = await connect();
+  await client.query(`select ${spec.schema}.ensure_event_days('{2026-11-01}')`);
+  const { rows } = await client.query<{ data: string }>(`select current_setting('data_directory') as data`);
+  const { uid, gid } = statSync(rows[0]?.data ?? '');
+  const home = mkdtempSync(join(tmpdir(), 'weir-full-'));
+  chmodSync(home, 0o755);
+  const disk = new SmallDisk(join(home, 'disk'), { megabytes: 4, userId: uid, groupId: gid });
+  try {
+    await client.query(`create tablespace ${spec.schema} location '${disk.path}'`);
+    await client.query(`alter table ${spec.schema}.events_20261101 set tablespace ${spec.schema}`);
+    disk.fill();
+    const failure = await commitOver(client).catch((error: unknown) => error);
+    expect([sqlState(failure), serverTrouble(failure)]).toEqual(['53100', expect.stringContaining('make room')]);
+    disk.clear();
+    await expectNothingDoneAndCommit(client);
+  } finally {
+    await client.query(`drop table ${spec.schema}.events_20261101; checkpoint`);
+    await client.query(`drop tablespace ${spec.schema}`);
+    disk.remove();
+    rmdirSync(home);
+  }
 });
 
 test('40P01: a commit that a deadlock ended blames no message', async () => {
