@@ -1,11 +1,12 @@
-// `weir partition`: lists the partitions of a topic, pauses and resumes single ones.
+// `weir partition`: lists the partitions of a topic, pauses and resumes single ones, lets them go on behind a lost range.
 import type { Command } from 'commander';
 
 import type { PartitionState } from '../workflows/commands.ts';
+import { acceptGapCommand } from './accept-gap.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { printJson, printLine } from './output.ts';
 import { readStatus } from './status-report.ts';
-import { partitionTable } from './status-text.ts';
+import { partitionTable, problemLines } from './status-text.ts';
 import { partitionTarget } from './targets.ts';
 import { amount } from '../pipeline/setting-values.ts';
 import { withControl } from './with-servers.ts';
@@ -14,12 +15,13 @@ import { withControl } from './with-servers.ts';
 export function partitionCommand(): Command {
   return createCommand({
     name: 'partition',
-    summary: 'list the partitions of a topic, pause or resume one',
+    summary: 'list the partitions of a topic, pause or resume one, accept what it has lost',
     examples: [['weir partition pause 3', 'partition 3 rests, the others go on; windows wait for it']],
   })
     .addCommand(listCommand())
     .addCommand(verb('pause', 'let a partition commit the batch in hand and rest'))
-    .addCommand(verb('resume', 'let a partition go on from its checkpoint'));
+    .addCommand(verb('resume', 'let a partition go on from its checkpoint'))
+    .addCommand(acceptGapCommand());
 }
 
 function listCommand(): Command {
@@ -38,6 +40,7 @@ function listCommand(): Command {
         return;
       }
       printLine(partitionTable(partitions));
+      for (const line of problemLines(partitions)) printLine(`\n${line}`);
     });
 }
 

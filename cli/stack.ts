@@ -1,6 +1,4 @@
 // `weir stack`: the three servers on this machine, without the pipeline.
-import { createInterface } from 'node:readline/promises';
-
 import type { Command } from 'commander';
 
 import { SERVER_NAMES, SERVER_TITLES, homeFolder, logFile } from '../local/home-folder.ts';
@@ -11,6 +9,7 @@ import type { StackAddresses, StackStatus } from '../local/stack.ts';
 import type { SettingName } from '../pipeline/setting-table.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { createCommand, settingsOf } from './command.ts';
+import { saysYes } from './consent.ts';
 import { CliFailure } from './failure.ts';
 import { printJson, printLine, printProgress, tableOf } from './output.ts';
 import { UP_NAME, liveProcess, recordedWorkers } from './process-record.ts';
@@ -135,16 +134,10 @@ function refuseWhileInUse({ home }: Settings): void {
 }
 
 async function isAgreed({ home }: Settings): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new CliFailure('`weir stack reset` deletes all data and nobody can be asked here; add --yes to do it.');
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const answer = await terminal.question(`Delete all events, results and workflows in ${home}? Type yes to go on: `);
-    return answer.trim().toLowerCase() === 'yes';
-  } finally {
-    terminal.close();
-  }
+  return await saysYes({
+    question: `Delete all events, results and workflows in ${home}?`,
+    unasked: '`weir stack reset` deletes all data and nobody can be asked here; add --yes to do it.',
+  });
 }
 
 function printAddresses({ kafka, postgres, temporal }: StackAddresses): void {

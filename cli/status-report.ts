@@ -1,6 +1,7 @@
 // How far a topic's pipeline is, read from PostgreSQL and Kafka themselves, so that it can be asked while no worker is up.
 import type pg from 'pg';
 
+import { LostRangeError } from '../kafka/failures.ts';
 import { openTopicObserver } from '../kafka/topics.ts';
 import type { TopicObserver } from '../kafka/topics.ts';
 import type { Checkpoint, Counts } from '../pipeline/checkpoint.ts';
@@ -152,7 +153,7 @@ export class StatusReader {
       lag: Math.max(0, of.endOffset - position),
       watermark: iso(found?.watermarkMs ?? null),
       idle: found ? isIdle({ ...found, endOffset: of.endOffset }, { idleAfterMs, nowMs: clock.nowMs }) : false,
-      problem: problemOf(found?.nextOffset ?? null, of),
+      problem: problemOf(found?.nextOffset ?? null, { ...of, topic: this.#settings.topic }),
       ...counts,
     };
   }
@@ -192,9 +193,10 @@ export class StatusReader {
   }
 }
 
-function problemOf(nextOffset: number | null, { partition, logStartOffset }: Offsets): string | null {
-  if (nextOffset === null || nextOffset >= logStartOffset) return null;
-  return `Offsets ${nextOffset} to ${logStartOffset - 1} are gone from Kafka; \`weir pipeline status\` says how to accept that for partition ${partition}.`;
+/** The same sentence with which the partition stops, or will as soon as it reads on. */
+function problemOf(nextOffset: number | null, of: Offsets & { readonly topic: string }): string | null {
+  if (nextOffset === null || nextOffset >= of.logStartOffset) return null;
+  return new LostRangeError({ ...of, wanted: nextOffset, logStart: of.logStartOffset }).message;
 }
 
 function unreadOf(partitions: readonly PartitionStatus[]): { partition: number; nextOffset: number }[] {

@@ -20,8 +20,12 @@ export function summaryLines(report: StatusReport): string[] {
     `  watermark   ${instantText(report.lowWatermark, report.takenAt)}${heldText(report)}`,
     `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals.lateWaiting)}`,
   ];
-  for (const { problem } of report.partitions) if (problem !== null) lines.push(styled('red', `  ${problem}`));
-  return lines;
+  return [...lines, ...problemLines(report.partitions).map((line) => `  ${line}`)];
+}
+
+/** What keeps partitions from going on, and the command that helps. */
+export function problemLines(partitions: StatusReport['partitions']): string[] {
+  return partitions.flatMap(({ problem }) => (problem === null ? [] : [styled('red', problem)]));
 }
 
 /** The whole status in one line, for logs. */
@@ -59,9 +63,14 @@ export function partitionTable(partitions: StatusReport['partitions']): string {
     grouped(of.rejected),
     grouped(of.skipped),
     of.watermark?.slice(0, 19) ?? '-',
-    of.idle ? 'idle' : '',
+    stateText(of),
   ]);
   return tableOf(headings, rows);
+}
+
+function stateText({ problem, idle }: StatusReport['partitions'][number]): string {
+  if (problem !== null) return styled('red', 'lost range');
+  return idle ? 'idle' : '';
 }
 
 function lagText(seconds: number | null): string {

@@ -81,7 +81,7 @@ export class KnownLostRange {
   /** Why the loss cannot be accepted now, in one sentence; null when it can. */
   private refusal({ partition, phase }: StoppedPartition): string | null {
     if (this.known === null || phase !== 'stopped: lost range') {
-      return `partition ${partition} is ${phase}, it has no lost range to accept; "weir partition list" shows where it stands`;
+      return `partition ${partition} is ${phase}, and only one that has stopped on a lost range has something to accept; "weir partition list" shows where it stands`;
     }
     if (this.known.range?.kind === 'beyond-end') return `${BEYOND_REPAIR} ${this.known.sentence}`;
     return null;
