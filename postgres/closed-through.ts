@@ -1,6 +1,9 @@
 // The table `closed_through`: the pipeline's clock of event time, and the lock under which results are written.
 // closed_through: every event before it that commits from now on is late. written_through follows it: panes and windows up
 // to there are in the result tables. low_watermark: how far event time has come.
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { escapeLiteral } from 'pg';
 import type pg from 'pg';
 
 import { must } from '../pipeline/ensure.ts';
@@ -10,7 +13,8 @@ import { instant, msOrNull, toMs } from './instant.ts';
 import { withTransaction } from './pool.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
-import { isConflict } from './sqlstate.ts';
+import { runTogether } from './run-together.ts';
+import { LOCK_NOT_AVAILABLE, isConflict, sqlState } from './sqlstate.ts';
 
 type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
 
@@ -62,16 +66,44 @@ export async function raiseLowWatermark(
 }
 
 /**
- * Step (a) of a close: from its commit on, every event before the pane boundary at or below `boundaryMs` is late. Waits for
- * batches that are committing, milliseconds. Never moves back. Returns where closed_through stands.
+ * How long one try to hold the clock alone may wait, and how long all tries together. While one waits, every batch that
+ * wants to commit stands behind it: a batch that does not end (its worker froze) must not hold up those of other partitions.
  */
-export async function moveClosedThrough(db: Queryable, { schema, topic }: Where, boundaryMs: number): Promise<number> {
-  // One statement that commits by itself: the exclusive lock is never held while this process has the word.
-  const { rows } = await db.query<{ closed_ms: number }>(
-    `select ${toMs(`${quoteSchema(schema)}.move_closed_through($1, ${instant(paneStart(boundaryMs))})`)} as closed_ms`,
-    [topic],
-  );
-  return must(rows[0], 'the answer of move_closed_through').closed_ms;
+const FIRST_LOCK_WAIT_MS = 200;
+const LONGEST_LOCK_WAIT_MS = 1_000;
+const MOVE_WITHIN_MS = 8_000;
+
+/**
+ * Step (a) of a close: from its commit on, every event before the pane boundary at or below `boundaryMs` is late. Waits for
+ * batches that are committing, milliseconds; where one does not end, it lets the others pass and tries again, and throws
+ * what PostgreSQL said (55P03) after 8 s. Never moves back. Returns where closed_through stands. Not to be called inside a
+ * transaction.
+ */
+export async function moveClosedThrough(db: Queryable, where: Where, boundaryMs: number): Promise<number> {
+  const deadlineMs = performance.now() + MOVE_WITHIN_MS;
+  for (let lockWaitMs = FIRST_LOCK_WAIT_MS; ; lockWaitMs = Math.min(LONGEST_LOCK_WAIT_MS, lockWaitMs * 2)) {
+    try {
+      return await moveNow(db, where, { boundaryMs, lockWaitMs });
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE || performance.now() > deadlineMs) throw error;
+    }
+    // Batches get at least as much time as they were held up for.
+    await wait(lockWaitMs * (1 + Math.random()));
+  }
+}
+
+async function moveNow(
+  db: Queryable,
+  { schema, topic }: Where,
+  { boundaryMs, lockWaitMs }: { boundaryMs: number; lockWaitMs: number },
+): Promise<number> {
+  const move = `${quoteSchema(schema)}.move_closed_through(${escapeLiteral(topic)}, ${instant(paneStart(boundaryMs))})`;
+  // One simple query is one transaction: the exclusive lock is never held while this process has the word.
+  const [, answer] = await runTogether(db, [
+    `set local lock_timeout = ${lockWaitMs}`,
+    `select ${toMs(move)} as closed_ms`,
+  ]);
+  return must(answer?.rows[0]?.['closed_ms'], 'the answer of move_closed_through');
 }
 
 /**

@@ -7,7 +7,7 @@ export type Answer = {
   readonly rowCount: number | null;
 };
 
-/** Runs `statements` inside the caller's transaction and returns their answers in order. They cannot have parameters. */
+/** Runs `statements` inside the caller's transaction (on a pool: in one of their own) and returns their answers in order. They cannot have parameters. */
 export async function runTogether(client: Queryable, statements: readonly string[]): Promise<Answer[]> {
   // The driver answers several statements with an array, which its types do not tell.
   const answer: Answer | Answer[] = await client.query(statements.join(';\n'));
