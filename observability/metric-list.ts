@@ -61,7 +61,7 @@ export const COUNTERS = {
   retried: {
     kind: 'counter',
     name: 'weir_batches_retried_total',
-    help: 'Micro-batches sent again, by cause: a pane closed meanwhile, a row was refused, the outcome was unknown.',
+    help: 'Micro-batches sent again, by cause: a pane closed meanwhile, a row was refused, a conflict with another transaction.',
     labels: [...PARTITION, 'cause'],
   },
   fenced: {
@@ -132,6 +132,18 @@ export const GAUGES = {
     name: 'weir_late_events_waiting',
     help: 'Late events that the windows over them do not hold yet.',
     labels: ['topic'],
+  },
+  dependencyUp: {
+    kind: 'gauge',
+    name: 'weir_dependency_up',
+    help: 'Whether the server (temporal, postgres, kafka) did what this worker needs of it when last asked: 1 or 0.',
+    labels: ['dependency'],
+  },
+  workerReady: {
+    kind: 'gauge',
+    name: 'weir_worker_ready',
+    help: 'Whether this worker can take work just now, as /readyz says: 1 or 0.',
+    labels: [],
   },
   generatorBehind: {
     kind: 'gauge',

@@ -1,7 +1,8 @@
-// The page that Prometheus reads: /metrics of one worker process, on an address of its own.
+// The pages of one worker process, on an address of their own: /metrics for Prometheus, /healthz and /readyz for probes.
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 
+import type { HealthRecord, ProbeAnswer } from './health-record.ts';
 import type { Metrics } from './metrics.ts';
 
 export type MetricsServer = {
@@ -10,16 +11,31 @@ export type MetricsServer = {
   close(): Promise<void>;
 };
 
-/** Serves `/metrics` on `address` (`host:port`), or on a free port of the same host when the port is taken. */
+/**
+ * Serves `/metrics`, and the probes where there is `health`, on `address` (`host:port`), or on a free port of the same
+ * host when the port is taken.
+ */
 export async function serveMetrics(
   metrics: Pick<Metrics, 'page' | 'contentType'>,
   address: string,
+  health?: Pick<HealthRecord, 'liveness' | 'readiness'>,
 ): Promise<MetricsServer> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replaceAll(/[[\]]/g, '');
   const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('The metrics are at /metrics.\n');
+    const path = request.url?.split('?')[0];
+    if (health && path === '/healthz') {
+      answer(response, health.liveness());
+      return;
+    }
+    if (health && path === '/readyz') {
+      answer(response, health.readiness());
+      return;
+    }
+    if (path !== '/metrics') {
+      response
+        .writeHead(404, { 'content-type': 'text/plain' })
+        .end(`The metrics are at /metrics${health ? ', the probes at /healthz and /readyz' : ''}.\n`);
       return;
     }
     metrics.page().then(
@@ -38,6 +54,13 @@ export async function serveMetrics(
         server.closeAllConnections();
       }),
   };
+}
+
+function answer(response: ServerResponse, { status, body }: ProbeAnswer): void {
+  // A probe wants to know how it is now.
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .end(`${JSON.stringify(body)}\n`);
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

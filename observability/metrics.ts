@@ -3,14 +3,15 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 import type { Counts, RejectionCounts } from '../pipeline/checkpoint.ts';
 import { REJECTION_REASONS } from '../pipeline/rejection.ts';
+import type { HealthRecord } from './health-record.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS } from './metric-list.ts';
 import type { MetricDeclaration } from './metric-list.ts';
 
 type PartitionName = { readonly topic: string; readonly partition: number };
 
 /** Why a micro-batch was sent again. */
-type RetryCause = 'closed_meanwhile' | 'row_refused' | 'outcome_unknown';
-const RETRY_CAUSES: readonly RetryCause[] = ['closed_meanwhile', 'row_refused', 'outcome_unknown'];
+type RetryCause = 'closed_meanwhile' | 'row_refused' | 'conflict';
+const RETRY_CAUSES: readonly RetryCause[] = ['closed_meanwhile', 'row_refused', 'conflict'];
 
 /** For `consumePartition`. Times in seconds as Prometheus wants them, instants in epoch milliseconds. */
 export type IngestMetrics = {
@@ -59,6 +60,8 @@ export type Metrics = {
   readonly ingest: IngestMetrics;
   readonly close: CloseMetrics;
   readonly generator: GeneratorMetrics;
+  /** Shows from here on what `figures` says whenever Prometheus asks. */
+  showHealth(figures: HealthRecord['figures']): void;
   readonly contentType: string;
   /** The page that Prometheus reads. */
   page(): Promise<string>;
@@ -74,6 +77,7 @@ export function openMetrics({ nowMs = Date.now, processMetrics = true }: Options
     ingest: ingestMetrics(registry, nowMs),
     close: closeMetrics(registry),
     generator: generatorMetrics(registry),
+    showHealth: healthMetrics(registry),
     contentType: registry.contentType,
     page: () => registry.metrics(),
   };
@@ -189,6 +193,25 @@ function closeMetrics(registry: Registry): CloseMetrics {
       if (closedThroughMs !== null) closedThrough.set({ topic }, closedThroughMs / 1000);
       lateWaiting.set({ topic }, waiting);
     },
+  };
+}
+
+function healthMetrics(registry: Registry): Metrics['showHealth'] {
+  let figures: HealthRecord['figures'] | null = null;
+  const up: Gauge = new Gauge({
+    ...options(GAUGES.dependencyUp, registry),
+    collect() {
+      for (const [dependency, isUp] of figures?.().servers ?? []) up.set({ dependency }, Number(isUp));
+    },
+  });
+  const ready: Gauge = new Gauge({
+    ...options(GAUGES.workerReady, registry),
+    collect() {
+      ready.set(Number(figures?.().ready ?? false));
+    },
+  });
+  return (from) => {
+    figures = from;
   };
 }
 
