@@ -1,6 +1,7 @@
 // What the latency probe saw, held against the events' Kafka timestamps, which are the times at which they were due.
 import { Client } from 'pg';
 
+import { GENERATOR_DEFAULTS } from '../generator/generator-spec.ts';
 import { clientConfig } from '../postgres/pool.ts';
 import { quoteSchema } from '../postgres/schema-name.ts';
 import { BUCKET_GROWTH, LEAST_MS } from './latency-buckets.ts';
@@ -9,8 +10,8 @@ import type { LatencyBuckets } from './latency-buckets.ts';
 /** The events of a partition's offsets `[from, to)` were readable at `atMs`, and had not been at the look before. */
 export type Seen = { readonly partition: number; readonly from: number; readonly to: number; readonly atMs: number };
 
-/** Events may carry an event time that lies this far before the time at which they were due; later ones are not measured. */
-const DISORDER_MS = 60_000;
+/** Events out of order have an event time that lies this far before the time at which they were due; late ones are not measured. */
+const DISORDER_MS = GENERATOR_DEFAULTS.disorderMs;
 
 type Row = { partition: number; bucket: number; events: number; max_ms: number; due_ms: number };
 

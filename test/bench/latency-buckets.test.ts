@@ -1,5 +1,5 @@
 // Percentiles out of buckets, held against the sorted values themselves.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { BUCKET_GROWTH, LatencyBuckets } from '../../bench/latency-buckets.ts';

@@ -1,5 +1,5 @@
 // Whether a figure grows, on series whose answer is known.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { outerQuarters, slopePerHour } from '../../bench/trend.ts';
