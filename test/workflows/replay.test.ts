@@ -9,27 +9,34 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { workflowsPath } from '../../workers/workflow-bundle.ts';
+import { bundleOlderBuild } from './older-build.ts';
 
 const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
 const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, log: () => {}, warn: () => {}, error: () => {} };
-const histories = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+const histories = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
+/** Runs of this workflow record a patch from their beginning on. */
+const isMarked = (name: string): boolean => name.startsWith('ingest-partition.');
 const textOf = (name: string): string => readFileSync(`${FOLDER}${name}`, 'utf8');
 
 describe('recorded histories', () => {
-  let workflowBundle: WorkflowBundleOption;
-  const replay = async (text: string): Promise<void> => {
+  let present: WorkflowBundleOption;
+  let older: WorkflowBundleOption;
+  const replay = async (text: string, workflowBundle = present): Promise<void> => {
     await Worker.runReplayHistory({ workflowBundle }, historyFromJSON(JSON.parse(text)));
   };
 
   beforeAll(async () => {
     Runtime.install({ logger: SILENT, telemetryOptions: { logging: { forward: {}, filter: 'OFF' } } });
-    workflowBundle = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: SILENT });
+    present = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: SILENT });
+    older = await bundleOlderBuild();
   });
 
-  it('are there for every workflow of a pipeline, and for every way in which a run of it goes on or ends', () => {
+  it('are there for every workflow, for runs that were begun before a patch, and for every way in which a run of it goes on or ends', () => {
     expect(histories).toEqual(
       expect.arrayContaining([
         'close-window.closed.json',
+        'before-tell-failures/ingest-partition.continued.json',
+        'before-tell-failures/ingest-partition.stopped.json',
         ...['run-pipeline', 'ingest-partition', 'close-windows', 'commit-offsets', 'generate-events'].flatMap(
           (workflow) => [`${workflow}.continued.json`, `${workflow}.stopped.json`],
         ),
@@ -39,6 +46,14 @@ describe('recorded histories', () => {
 
   it.each(histories)('replay: %s', async (name) => {
     await expect(replay(textOf(name))).resolves.toBeUndefined();
+  });
+
+  it.each(histories.filter((name) => !isMarked(name)))('replay with the older build too: %s', async (name) => {
+    await expect(replay(textOf(name), older)).resolves.toBeUndefined();
+  });
+
+  it.each(histories.filter(isMarked))('are refused by the older build when they hold a patch: %s', async (name) => {
+    await expect(replay(textOf(name), older)).rejects.toThrow(DeterminismViolationError);
   });
 
   it.each([
