@@ -63,18 +63,18 @@ export type SamplerOptions = {
   readonly observer: TopicObserver;
 };
 
+type Sources = SamplerOptions & { readonly unread: OldestUnread };
+
 /** Each sample is the difference to the one before; it keeps nothing else, however long the soak. */
 export class SoakSampler {
-  readonly #options: SamplerOptions;
-  readonly #unread: OldestUnread;
+  readonly #sources: Sources;
   readonly #startedMs: number;
   /** Windows that ended before, and came into being by late events, would count as closed an hour too late. */
   readonly #firstEndMs: number;
   #before: Reading;
 
-  private constructor(options: SamplerOptions, first: Reading) {
-    this.#options = options;
-    this.#unread = new OldestUnread([...options.bench.options.addresses.kafka.brokers], options.bench.spec.topic);
+  private constructor(sources: Sources, first: Reading) {
+    this.#sources = sources;
     this.#startedMs = first.atMs;
     this.#firstEndMs = first.storage.atMs;
     this.#before = first;
@@ -82,14 +82,16 @@ export class SoakSampler {
 
   /** Measuring begins now. */
   static async start(options: SamplerOptions): Promise<SoakSampler> {
-    return new SoakSampler(options, (await read(options)).reading);
+    const { options: how, spec } = options.bench;
+    const sources = { ...options, unread: new OldestUnread([...how.addresses.kafka.brokers], spec.topic) };
+    return new SoakSampler(sources, (await read(sources)).reading);
   }
 
   /** `commits`: the histogram of commit seconds of the interval, to be added up over several. */
   async sample(): Promise<{ readonly sample: SoakSample; readonly commits: BucketCounts }> {
-    const { probe, parts, bench } = this.#options;
+    const { probe, parts, bench } = this.#sources;
     const before = this.#before;
-    const { reading, lags, pages } = await read(this.#options);
+    const { reading, lag, pages } = await read(this.#sources);
     this.#before = reading;
     const seconds = (reading.atMs - before.atMs) / 1000;
     const committed = reading.committed - before.committed;
@@ -98,10 +100,7 @@ export class SoakSampler {
     const { storage } = reading;
     const sample: SoakSample = {
       atSeconds: round((reading.atMs - this.#startedMs) / 1000),
-      lag: {
-        offsets: lags.reduce((sum, { unread }) => sum + unread, 0),
-        seconds: await this.#unread.ageSeconds(lags.filter(({ unread }) => unread > 0)),
-      },
+      lag,
       producedPerSecond: Math.round((reading.produced - before.produced) / seconds),
       committedPerSecond: Math.round(committed / seconds),
       commitMs: quantiles(commits),
@@ -129,29 +128,28 @@ export class SoakSampler {
   }
 
   async close(): Promise<void> {
-    await this.#unread.close();
+    await this.#sources.unread.close();
   }
 }
 
-type Lag = { readonly partition: number; readonly nextOffset: number; readonly unread: number };
-
-async function read({ bench, worker, generator, parts, observer }: SamplerOptions): Promise<{
+async function read({ bench, worker, generator, parts, observer, unread }: Sources): Promise<{
   readonly reading: Reading;
-  readonly lags: readonly Lag[];
+  readonly lag: SoakSample['lag'];
   readonly pages: { readonly worker: string; readonly generator: string };
 }> {
   // The checkpoints first, so that the lag is never too small.
   const checkpoints = await readCheckpoints(bench.pool, bench.spec);
   const ends: readonly PartitionOffsets[] = await observer.offsets();
   const atMs = performance.now();
+  const endOf = new Map(ends.map(({ partition, endOffset }) => [partition, endOffset]));
+  const behind = checkpoints.filter(({ partition, nextOffset }) => (endOf.get(partition) ?? nextOffset) > nextOffset);
+  const lag = {
+    offsets: behind.reduce((sum, { partition, nextOffset }) => sum + (endOf.get(partition) ?? 0) - nextOffset, 0),
+    // At once: whatever is asked in between would count as lag.
+    seconds: await unread.ageSeconds(behind),
+  };
   const cpuUsed = startCpuMeter(parts);
   const pages = { worker: await worker.metricsPage(), generator: await generator.metricsPage() };
-  const endOf = new Map(ends.map(({ partition, endOffset }) => [partition, endOffset]));
-  const lags = checkpoints.map(({ partition, nextOffset }) => ({
-    partition,
-    nextOffset,
-    unread: (endOf.get(partition) ?? nextOffset) - nextOffset,
-  }));
   const reading: Reading = {
     atMs,
     produced: ends.reduce((sum, { endOffset }) => sum + endOffset, 0),
@@ -161,7 +159,7 @@ async function read({ bench, worker, generator, parts, observer }: SamplerOption
     storage: await readStorage(bench.pool, bench.spec.schema),
     cpuUsed,
   };
-  return { reading, lags, pages };
+  return { reading, lag, pages };
 }
 
 async function closedSince(

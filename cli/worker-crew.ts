@@ -3,11 +3,11 @@
 // States of a worker: running (its process lives), waiting (it ended unasked; a timer runs, longer each time), drained (asked
 // to end; nobody restarts it).
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { homeFolder, logFile } from '../local/home-folder.ts';
+import { openLogFile } from '../local/log-file.ts';
 import type { StackAddresses } from '../local/stack.ts';
 import { backoffWaitMs } from '../pipeline/backoff.ts';
 import type { Settings } from '../pipeline/settings.ts';
@@ -104,9 +104,7 @@ export class WorkerCrew {
 
   #spawn(member: Member): void {
     const { settings } = this.#options;
-    const log = logFile(homeFolder(settings.home), member.name);
-    mkdirSync(dirname(log), { recursive: true });
-    const output = openSync(log, 'a');
+    const output = openLogFile(logFile(homeFolder(settings.home), member.name));
     try {
       const child = spawn(process.execPath, [WEIR, 'worker', '--name', member.name], {
         // A session of its own: a Ctrl-C in the terminal must not reach it, since it is drained in order.

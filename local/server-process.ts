@@ -5,7 +5,7 @@
 // the pipeline stops it afterwards.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Type } from '@sinclair/typebox';
@@ -14,11 +14,11 @@ import type { Static } from '@sinclair/typebox';
 import { SERVER_TITLES, logFile, processFile } from './home-folder.ts';
 import type { HomeFolder, ServerName } from './home-folder.ts';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
+import { openLogFile } from './log-file.ts';
 import { IdentityShape, identify, isAlive } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { StackError, errorCode } from './stack-error.ts';
 
-const LOG_ROTATE_BYTES = 20_000_000;
 const POLL_MS = 100;
 const SETTLE_MS = 300;
 const RETRY_MS = 1_000;
@@ -107,9 +107,7 @@ export async function stopServer(home: HomeFolder, name: ServerName): Promise<bo
 }
 
 function spawnServer(home: HomeFolder, launch: ServerLaunch): ChildProcess {
-  const log = logFile(home, launch.name);
-  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_ROTATE_BYTES) renameSync(log, `${log}.1`);
-  const output = openSync(log, 'a');
+  const output = openLogFile(logFile(home, launch.name));
   try {
     const child = spawn(launch.command, [...launch.args], {
       cwd: launch.folder,
