@@ -4,9 +4,13 @@ import { CancelledFailure } from '@temporalio/common';
 
 export type LeaseEnd = 'lease-over' | 'drained';
 
+const HEARTBEAT_EVERY_MS = 1_000;
+/** One look may wait this long for a server before its lease stops heartbeating: what it waits for ends by itself sooner, and says why. */
+const STUCK_AFTER_MS = 45_000;
+
 /**
  * Repeats `look` every `everyMs` until it returns something (that is returned), the lease is over, or the activity is asked
- * to stop. Each look is a heartbeat, with `details()` for people. A paused activity throws: returning would complete it.
+ * to stop. Heartbeats, with `details()` for people, go on beside it. A paused activity throws: returning would complete it.
  */
 export async function keepLooking<T>(
   { leaseMs, everyMs }: { leaseMs: number; everyMs: number },
@@ -15,18 +19,25 @@ export async function keepLooking<T>(
 ): Promise<T | LeaseEnd> {
   const context = Context.current();
   const endMs = Date.now() + leaseMs;
-  for (;;) {
-    if (context.cancellationSignal.aborted) return drained(context);
-    const found = await look();
-    if (found !== null) return found;
-    context.heartbeat(details());
-    if (Date.now() + everyMs > endMs) return 'lease-over';
-    try {
+  let turnMs = performance.now();
+  const heartbeats = setInterval(() => {
+    if (performance.now() - turnMs < STUCK_AFTER_MS) context.heartbeat(details());
+  }, HEARTBEAT_EVERY_MS);
+  try {
+    for (;;) {
+      if (context.cancellationSignal.aborted) return drained(context);
+      const found = await look();
+      if (found !== null) return found;
+      turnMs = performance.now();
+      context.heartbeat(details());
+      if (Date.now() + everyMs > endMs) return 'lease-over';
       await sleep(everyMs);
-    } catch (stopped) {
-      if (!(stopped instanceof CancelledFailure)) throw stopped;
-      return drained(context);
     }
+  } catch (stopped) {
+    if (!(stopped instanceof CancelledFailure)) throw stopped;
+    return drained(context);
+  } finally {
+    clearInterval(heartbeats);
   }
 }
 

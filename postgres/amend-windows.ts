@@ -16,28 +16,39 @@ import { runTogether, sumOf } from './run-together.ts';
 export type Amended = { readonly panes: number; readonly windows: number; readonly rows: number };
 
 export type AmendOptions = {
-  /** Panes recomputed in one transaction; 50 when absent. */
+  /** Most panes recomputed in one transaction; 50 when absent. */
   readonly panesPerTransaction?: number;
+  /** Late events whose panes make up one transaction; 500 when absent. */
+  readonly eventsPerTransaction?: number;
   /** Told after every transaction what was amended so far. */
   readonly onPanes?: (amended: Amended) => void;
 };
 
+/** What a transaction costs is told by its late events, not by its panes: this many take about half a second. */
+const EVENTS_A_TRANSACTION = 500;
+const PANES_A_TRANSACTION = 50;
+
 /**
  * Amends the windows that waiting late events touch, and marks those events as applied in the same transaction, so that
- * doing it again changes nothing. Returns when no full share of dirty panes is left: events that keep coming late are the
- * next call's. Gives up quietly where a closer is at work. Throws what PostgreSQL throws.
+ * doing it again changes nothing. Goes over the dirty panes once, from the earliest on: events that come late behind it are
+ * the next call's. Gives up quietly where a closer is at work. Throws what PostgreSQL throws, and what `onPanes` throws
+ * between two transactions.
  */
 export async function amendWindows(pool: pg.Pool, spec: PipelineSpec, options: AmendOptions = {}): Promise<Amended> {
-  const limit = options.panesPerTransaction ?? 50;
+  const share = {
+    panes: options.panesPerTransaction ?? PANES_A_TRANSACTION,
+    events: options.eventsPerTransaction ?? EVENTS_A_TRANSACTION,
+  };
+  let fromMs: number | null = null;
   let total: Amended = { panes: 0, windows: 0, rows: 0 };
   // Asked before the clock is held: mostly there is nothing to amend.
   if ((await lateEventsWaiting(pool, spec)) === 0) return total;
   for (;;) {
     const step = await withClockHeld(pool, spec, async (client, { writtenThroughMs }) => {
-      const panes = await waitingPanes(client, spec.schema, { writtenThroughMs, limit });
-      return panes.length === 0 || writtenThroughMs === null
-        ? null
-        : await amendPanes(client, spec, { panes, writtenThroughMs });
+      const panes = await waitingPanes(client, spec.schema, { ...share, fromMs, writtenThroughMs });
+      const last = panes.at(-1);
+      if (last === undefined || writtenThroughMs === null) return null;
+      return { ...(await amendPanes(client, spec, { panes, writtenThroughMs })), throughMs: last.endMs };
     });
     if (step === null) return total;
     total = {
@@ -45,8 +56,8 @@ export async function amendWindows(pool: pg.Pool, spec: PipelineSpec, options: A
       windows: total.windows + step.windows,
       rows: total.rows + step.rows,
     };
+    fromMs = step.throughMs;
     options.onPanes?.(total);
-    if (step.panes < limit) return total;
   }
 }
 

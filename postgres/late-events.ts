@@ -21,16 +21,26 @@ export async function lateEventsWaiting(db: Queryable, spec: Pick<PipelineSpec, 
   return rows[0]?.waiting ?? 0;
 }
 
-/** The earliest panes before `writtenThroughMs` that late events wait for, at most `limit`. */
+/** Epoch ms of event time; `writtenThroughMs` null: nothing is written. `events`, `panes`: at most so many of each. */
+export type WaitingShare = {
+  readonly fromMs: number | null;
+  readonly writtenThroughMs: number | null;
+  readonly events: number;
+  readonly panes: number;
+};
+
+/** The earliest panes from `fromMs` on and before `writtenThroughMs` that the first so many waiting late events lie in. */
 export async function waitingPanes(
   db: Queryable,
   schema: string,
-  { writtenThroughMs, limit }: { writtenThroughMs: number | null; limit: number },
+  { fromMs, writtenThroughMs, events, panes }: WaitingShare,
 ): Promise<Span[]> {
   const { rows } = await db.query<{ pane_ms: number }>(
-    `select distinct ${toMs(`date_bin(${interval(PANE_MS)}, l.occurred_at, timestamptz 'epoch')`)} as pane_ms
-     from ${quoteSchema(schema)}.late_events l
-     where ${WAITING} and l.occurred_at < ${instant(writtenThroughMs)} order by 1 limit ${limit}`,
+    `select distinct ${toMs(`date_bin(${interval(PANE_MS)}, occurred_at, timestamptz 'epoch')`)} as pane_ms from (
+       select l.occurred_at from ${quoteSchema(schema)}.late_events l
+       where ${WAITING} and l.occurred_at >= ${instant(fromMs)} and l.occurred_at < ${instant(writtenThroughMs)}
+       order by 1 limit ${events}
+     ) as earliest order by 1 limit ${panes}`,
   );
   return rows.map(({ pane_ms }) => ({ startMs: pane_ms, endMs: pane_ms + PANE_MS }));
 }

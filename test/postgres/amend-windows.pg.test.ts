@@ -154,7 +154,7 @@ describe('many late events', () => {
     }
     const p = await closedPipeline(onTime);
     await comeLate(p, late);
-    await amendWindows(p.pool, p.spec, { panesPerTransaction: 7 });
+    await amendWindows(p.pool, p.spec, { panesPerTransaction: 7, eventsPerTransaction: 11 });
     expect(await readResults(p.pool, p.schema)).toEqual(recountResults([...onTime, ...late], closedMs));
     expect(await differences(p)).toBe(0);
   });
