@@ -12,6 +12,7 @@ import { resolveSettings } from '../../pipeline/settings.ts';
 import type { WorkerRole } from '../../workers/worker.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import type { ProbeAnswer } from './probe-watch.ts';
 import type { ChaosOrder, ChaosWorkerOptions } from './chaos-worker.ts';
 
 const MAIN = fileURLToPath(new URL('./chaos-worker.ts', import.meta.url));
@@ -150,6 +151,17 @@ export class StruckWorker {
       const response = await fetch(`http://${this.#metrics}/metrics`, { signal: AbortSignal.timeout(2_000) });
       const lines = (await response.text()).split('\n').filter((line) => line.startsWith(`${name}{`));
       return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    } catch {
+      return null;
+    }
+  }
+
+  /** What a probe of it answers within a second; null when it does not. */
+  async probe(name: 'healthz' | 'readyz'): Promise<ProbeAnswer | null> {
+    if (this.#metrics === null) return null;
+    try {
+      const response = await fetch(`http://${this.#metrics}/${name}`, { signal: AbortSignal.timeout(1_000) });
+      return { status: response.status, text: await response.text() };
     } catch {
       return null;
     }
