@@ -4,6 +4,8 @@ import type pg from 'pg';
 
 import { openPartitionReader } from '../kafka/partition-reader.ts';
 import type { PartitionReader } from '../kafka/partition-reader.ts';
+import type { LoopWatch } from '../observability/health-record.ts';
+import type { LoopReport } from '../observability/health.ts';
 import type { IngestMetrics } from '../observability/metrics.ts';
 import type { Checkpoint, Counts } from '../pipeline/checkpoint.ts';
 import { must } from '../pipeline/ensure.ts';
@@ -17,21 +19,34 @@ import { isConflict } from '../postgres/sqlstate.ts';
 import { CommitChain } from './commit-chain.ts';
 import type { ChainProgress } from './commit-chain.ts';
 import { toFailure } from './failures.ts';
+import type { HeldLease, HeldLeases } from './held-leases.ts';
 
 export type ConsumeDeps = {
   readonly pool: pg.Pool;
   readonly postgresUrl: string;
   readonly kafkaBrokers: readonly string[];
   readonly metrics: IngestMetrics;
+  readonly held: HeldLeases;
+  /** Where the lease is watched, so that one that is stuck is seen; nowhere when absent. */
+  readonly loops?: LoopWatch;
 };
 
-export type ConsumeInput = { readonly spec: PipelineSpec; readonly partition: number; readonly leaseMs: number };
+export type ConsumeInput = {
+  readonly spec: PipelineSpec;
+  readonly partition: number;
+  readonly leaseMs: number;
+  /** Whether the worker that had the lease before may be gone; older workflow code doesn't say. */
+  readonly workerGone?: boolean;
+};
 
-/** `nextOffset`: where the checkpoint stands. `drained`: asked to stop before the lease was over. */
+/**
+ * `nextOffset`: where the checkpoint stands. `drained`: asked to stop before the lease was over. `yielded`: given back early
+ * for another worker to take. `passed-on`: not begun, because this worker has its share; nothing happened.
+ */
 export type ConsumeResult = {
   readonly nextOffset: string;
   readonly counts: Counts;
-  readonly reason: 'lease-over' | 'drained';
+  readonly reason: 'lease-over' | 'drained' | 'yielded' | 'passed-on';
 };
 
 /** Heartbeat details: hints for people; only the checkpoint row is the truth. */
@@ -56,8 +71,13 @@ export const createConsumePartition =
   async (input: ConsumeInput): Promise<ConsumeResult> => {
     const context = Context.current();
     const of = { topic: input.spec.topic, partition: input.partition };
+    const passedOn = deps.held.passesOn(of) ? await passOn(deps, input) : null;
+    if (passedOn) return passedOn;
+    const offeredMs = context.info.currentAttemptScheduledTimestampMs;
+    const held = deps.held.begin(of, { offeredMs, workerGone: input.workerGone ?? true });
     deps.metrics.leaseBegan(of);
-    const lease = new Lease(deps, input, context.cancellationSignal);
+    const lease = new Lease(deps, input, { stop: context.cancellationSignal, held });
+    const unwatch = deps.loops?.watch(() => lease.turns());
     const heartbeats = setInterval(() => {
       const details = lease.heartbeat();
       if (details) context.heartbeat(details);
@@ -73,24 +93,37 @@ export const createConsumePartition =
       throw toFailure(error);
     } finally {
       clearInterval(heartbeats);
+      unwatch?.();
       deps.metrics.leaseEnded(of);
+      held.end();
     }
   };
+
+/** The answer of a worker that leaves the lease to another; null when only a lease can say where the partition stands. */
+async function passOn({ pool }: ConsumeDeps, { spec, partition }: ConsumeInput): Promise<ConsumeResult | null> {
+  const checkpoint = await readCheckpoint(pool, spec, partition).catch(() => null);
+  if (!checkpoint) return null;
+  return { nextOffset: formatOffset(checkpoint.nextOffset), counts: NO_COUNTS, reason: 'passed-on' };
+}
 
 class Lease {
   readonly #deps: ConsumeDeps;
   readonly #input: ConsumeInput;
+  readonly #stop: AbortSignal;
+  /** Aborts when the lease is to end early, whoever wants it. */
   readonly #signal: AbortSignal;
   readonly #endMs: number;
   #progress: ChainProgress | null = null;
   #reader: PartitionReader | null = null;
   #earlierCounts = NO_COUNTS;
-  #turnMs = Date.now();
+  /** By the clock of performance.now(), like everything that only measures how long something takes. */
+  #turnMs = performance.now();
 
-  constructor(deps: ConsumeDeps, input: ConsumeInput, signal: AbortSignal) {
+  constructor(deps: ConsumeDeps, input: ConsumeInput, { stop, held }: { stop: AbortSignal; held: HeldLease }) {
     this.#deps = deps;
     this.#input = input;
-    this.#signal = signal;
+    this.#stop = stop;
+    this.#signal = AbortSignal.any([stop, held.yielded]);
     this.#endMs = Date.now() + input.leaseMs;
   }
 
@@ -105,7 +138,7 @@ class Lease {
         const drained = this.#signal.aborted && error === this.#signal.reason;
         if (!drained) {
           if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw error;
-          this.#deps.metrics.batchRetried({ topic: spec.topic, partition, cause: 'outcome_unknown' });
+          this.#deps.metrics.batchRetried({ topic: spec.topic, partition, cause: 'conflict' });
         }
       }
       this.#earlierCounts = this.#counts();
@@ -116,14 +149,19 @@ class Lease {
     return {
       nextOffset: formatOffset(checkpoint.nextOffset),
       counts: this.#earlierCounts,
-      reason: this.#signal.aborted ? 'drained' : 'lease-over',
+      reason: this.#reason(),
     };
+  }
+
+  #reason(): ConsumeResult['reason'] {
+    if (this.#stop.aborted) return 'drained';
+    return this.#signal.aborted ? 'yielded' : 'lease-over';
   }
 
   /** Null while no turn was made for too long and Kafka is not the reason: a lease that is stuck must not look alive. */
   heartbeat(): ConsumeHeartbeat | Pick<ConsumeHeartbeat, 'waitingFor'> | null {
     const waitingFor = this.#reader?.waitingFor() ?? null;
-    if (waitingFor === null && Date.now() - this.#turnMs > STUCK_AFTER_MS) return null;
+    if (waitingFor === null && performance.now() - this.#turnMs > STUCK_AFTER_MS) return null;
     if (!this.#progress) return { waitingFor };
     const { nextOffset, endOffset, lagMs } = this.#progress;
     return {
@@ -134,6 +172,12 @@ class Lease {
       lagMs,
       counts: this.#counts(),
     };
+  }
+
+  turns(): LoopReport {
+    const { spec, partition } = this.#input;
+    const name = `The lease of partition ${partition} of topic ${spec.topic}`;
+    return { name, turnedMs: this.#turnMs, waitingFor: this.#reader?.waitingFor() ?? null };
   }
 
   readonly #goOn = (): boolean => !this.#signal.aborted && Date.now() < this.#endMs;
@@ -160,7 +204,7 @@ class Lease {
         const chain = new CommitChain({ spec, checkpoint, reader, client, metrics });
         await this.#withinDrainTime(
           chain.run(this.#goOn, (progress) => {
-            this.#turnMs = Date.now();
+            this.#turnMs = performance.now();
             this.#progress = progress;
           }),
         );

@@ -1,11 +1,14 @@
 // Every activity, by the task queue whose workers run it; dependencies go in here and nowhere else.
 import type pg from 'pg';
 
+import type { LoopWatch } from '../observability/health-record.ts';
 import type { CloseMetrics, GeneratorMetrics, IngestMetrics } from '../observability/metrics.ts';
+import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
 import { createAwaitWatermark } from './await-watermark.ts';
 import { createCloseRange } from './close-range.ts';
 import { createConsumePartition } from './consume-partition.ts';
+import type { HeldLeases } from './held-leases.ts';
 import { createListPartitions } from './list-partitions.ts';
 import { createMoveClosed } from './move-closed.ts';
 import { createProduceEvents } from './produce-events.ts';
@@ -16,18 +19,24 @@ export type ActivityDeps = {
   readonly pool: pg.Pool;
   readonly postgresUrl: string;
   readonly kafkaBrokers: readonly string[];
+  /** The leases on partitions of this process; what spreads them looks here. */
+  readonly held: HeldLeases;
   readonly metrics: {
     readonly ingest: IngestMetrics;
     readonly close: CloseMetrics;
     readonly generator: GeneratorMetrics;
   };
+  readonly loops: LoopWatch;
 };
 
 /** The activities of one worker process, one group per task queue of pipeline/ids.ts. */
 export function createActivities({ metrics, ...deps }: ActivityDeps) {
   const closing = { ...deps, metrics: metrics.close };
   return {
-    ingest: { consumePartition: createConsumePartition({ ...deps, metrics: metrics.ingest }) },
+    ingest: {
+      consumePartition: createConsumePartition({ ...deps, metrics: metrics.ingest }),
+      acceptGap: createAcceptGap(deps),
+    },
     windows: {
       listPartitions: createListPartitions(deps),
       publishOffsets: createPublishOffsets(deps),

@@ -3,11 +3,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { NativeConnection } from '@temporalio/worker';
 
+import type { HealthRecord } from '../observability/health-record.ts';
 import type { Log } from '../observability/log.ts';
 import { backoffWaitMs } from '../pipeline/backoff.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 
 export type TemporalAddress = { readonly address: string; readonly namespace: string };
+
+/** Who is told what the worker waits for, and what ends the wait. */
+type Circumstances = { readonly log: Log; readonly signal: AbortSignal; readonly health: HealthRecord };
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
@@ -18,14 +22,17 @@ export class PatientTries {
   #sinceMs: number | null = null;
   readonly #log: Log;
   readonly #signal: AbortSignal;
+  readonly #health: HealthRecord;
 
-  constructor(log: Log, signal: AbortSignal) {
+  constructor({ log, signal, health }: Circumstances) {
     this.#log = log;
     this.#signal = signal;
+    this.#health = health;
   }
 
   /** Says why the last try failed, and waits. */
   async afterFailure(sentence: string): Promise<void> {
+    this.#health.connects(sentence);
     this.#tries += 1;
     this.#sinceMs ??= performance.now();
     const waitMs = backoffWaitMs({
@@ -52,10 +59,12 @@ export class PatientTries {
 /** A connection to a Temporal that answers and has the namespace; null when `signal` aborted before there was one. */
 export async function connectPatiently(
   { address, namespace }: TemporalAddress,
-  { log, signal }: { log: Log; signal: AbortSignal },
+  circumstances: Circumstances,
 ): Promise<NativeConnection | null> {
-  const tries = new PatientTries(log, signal);
+  const { signal, health } = circumstances;
+  const tries = new PatientTries(circumstances);
   while (!signal.aborted) {
+    health.connects();
     let connection: NativeConnection | null = null;
     try {
       connection = await NativeConnection.connect({ address });

@@ -154,14 +154,8 @@ class PartitionLife {
     await this.enter('ingesting');
     // Whatever asked for rest or an end while the report was under way found no lease to interrupt.
     if (this.mustRest() || this.stopping) return;
-    const { failures } = this.keeper;
     const outcome = await this.keeper.run(async () => await this.consume());
-    if (outcome.kind === 'done' && outcome.value.reason === 'passed-on') {
-      // Nothing was tried: the next worker that is asked takes it, and a series of failures goes on.
-      this.keeper.failures = failures;
-      return;
-    }
-    if (outcome.kind === 'done') {
+    if (outcome.kind === 'done' && outcome.value.reason !== 'passed-on') {
       this.last = outcome.value;
       this.lastLeaseMs = Date.now() - this.leaseStartedMs;
       this.nextOffset = outcome.value.nextOffset;
@@ -175,7 +169,8 @@ class PartitionLife {
       ...leaseOptions(this.options, this.options.taskQueues.ingest),
       summary: `lease ${this.lease} of partition ${partition}`,
     });
-    return await consumePartition({ spec, partition, leaseMs: this.options.leaseMs });
+    const { workerGone } = this.keeper;
+    return await consumePartition({ spec, partition, leaseMs: this.options.leaseMs, workerGone });
   }
 
   private async afterFailure(failure: unknown): Promise<void> {

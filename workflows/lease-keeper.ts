@@ -1,7 +1,7 @@
 // Runs one lease after another for a workflow: interruptible by its handlers, patient with failures, never failing itself.
 //
 // A lease ends in one of three ways. `done`: the activity returned (its time was over, or it drained because it was
-// interrupted or its worker shuts down); the failure series is forgotten. `interrupted`: a handler called interrupt() and
+// interrupted or its worker shuts down); the failure series is forgotten, unless a worker only passed the lease on. `interrupted`: a handler called interrupt() and
 // the activity ended without a result. `failed`: one more failure in the series; the owner shows it and calls backOff().
 // A cancelled workflow is none of these: its CancelledFailure passes through.
 import { ActivityCancellationType, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
@@ -23,12 +23,16 @@ export function leaseOptions(options: RunOptions, taskQueue: string): ActivityOp
     startToCloseTimeout: options.leaseMs + options.leaseMarginMs,
     heartbeatTimeout: options.heartbeatTimeoutMs,
     retry: { maximumAttempts: 1 },
+    // Else the worker that ran the workflow's last task would get the lease, however many it holds.
+    allowEagerDispatch: false,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   };
 }
 
 export class LeaseKeeper {
   failures: Failures = NO_FAILURES;
+  /** Whether the worker that had the last lease may be gone: the lease failed, or drained. */
+  workerGone = false;
   private readonly options: RunOptions;
   private scope: CancellationScope | null = null;
   private interrupted = false;
@@ -50,13 +54,18 @@ export class LeaseKeeper {
     this.scope = new CancellationScope({ cancellable: true });
     try {
       const value = await this.scope.run(lease);
-      this.failures = NO_FAILURES;
+      const reason = reasonOf(value);
+      if (reason !== 'passed-on') {
+        this.failures = NO_FAILURES;
+        this.workerGone = reason === 'drained';
+      }
       return { kind: 'done', value };
     } catch (failure) {
       if (isCancellation(failure)) {
         if (this.interrupted) return { kind: 'interrupted' };
         throw failure;
       }
+      this.workerGone = true;
       this.failures = addFailure(this.failures, failure, { lastedMs: Date.now() - startedMs });
       return { kind: 'failed', failure };
     } finally {
@@ -72,4 +81,9 @@ export class LeaseKeeper {
       summary: `try again after failure ${count}`,
     });
   }
+}
+
+/** Why a lease says that it ended, where it says so. */
+function reasonOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'reason' in value ? value.reason : null;
 }

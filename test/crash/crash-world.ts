@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
 
 import { createConsumePartition } from '../../activities/consume-partition.ts';
+import { HeldLeases } from '../../activities/held-leases.ts';
 import type { ConsumeResult } from '../../activities/consume-partition.ts';
 import { verifyPipeline } from '../../cli/verify-pipeline.ts';
 import { openMetrics } from '../../observability/metrics.ts';
@@ -110,6 +111,7 @@ export class CrashWorld {
       postgresUrl: url.href,
       kafkaBrokers: inject('servers').kafkaBrokers,
       metrics: openMetrics({ processMetrics: false }).ingest,
+      held: new HeldLeases(),
     });
     const environment = activityWorld();
     const heartbeats: unknown[] = [];

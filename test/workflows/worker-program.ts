@@ -5,8 +5,8 @@ import { must } from '../../pipeline/ensure.ts';
 import { runWorker } from '../../workers/worker.ts';
 import { installRuntime } from '../../workers/temporal-log.ts';
 
-const { servers, taskQueues } = JSON.parse(must(process.env.PLACE, 'PLACE'));
-const log = openLog({ name: 'worker program', level: 'info' });
+const { servers, taskQueues, spreadLookEveryMs, logLevel = 'info' } = JSON.parse(must(process.env.PLACE, 'PLACE'));
+const log = openLog({ name: 'worker program', level: logLevel });
 installRuntime({ log, telemetryAddress: null });
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
@@ -21,4 +21,5 @@ await runWorker({
   metrics: openMetrics({ processMetrics: false }),
   signal: stop.signal,
   taskQueues,
+  spreadLookEveryMs,
 });
