@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { BrokerLink } from '../../kafka/broker-link.ts';
+import { partitionId } from '../../pipeline/ids.ts';
 import type { FindPoint, TcpProxy } from '../support/tcp-proxy.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { busiest, isMoving } from './fault.ts';
@@ -78,13 +79,28 @@ async function fallSilent(world: ChaosWorld): Promise<Injection> {
   const { victim, commits } = await busiest(world);
   victim.kafka.blackhole();
   await wait(SILENT_MS);
+  const waiting = await leasesThatWait(world);
   await victim.kafka.heal();
-  return { hit: commits > 0, endedAtMs: Date.now(), detail: `${victim.name}, ${commits} commits in 0.5 s before` };
+  return {
+    hit: commits > 0 && waiting > 0,
+    endedAtMs: Date.now(),
+    detail: `${victim.name}, ${commits} commits in 0.5 s before, ${waiting} leases say that they wait`,
+  };
+}
+
+/** Leases whose heartbeats say why nothing comes from Kafka. */
+async function leasesThatWait({ client, spec, partitions }: ChaosWorld): Promise<number> {
+  const heartbeats = Array.from({ length: partitions }, async (_, partition) => {
+    const { raw } = await client.workflow.getHandle(partitionId(spec.topic, partition)).describe();
+    const payloads = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads ?? []);
+    return payloads.map(({ data }) => Buffer.from(data ?? []).toString()).join('');
+  });
+  return (await Promise.all(heartbeats)).filter((said) => said.includes('"waitingFor":"')).length;
 }
 
 export const KAFKA_LINE_FAULTS: readonly Fault[] = [
   { name: 'Kafka cut in mid-response', inject: cutInFetch },
   { name: 'Kafka confirmation lost', inject: loseConfirmations },
   { name: 'Kafka slow link', inject: slowDown },
-  { name: 'Kafka silent 45 s', inject: fallSilent },
+  { name: 'Kafka silent 45 s', probes: { ready: 'lost' }, inject: fallSilent },
 ];

@@ -4,7 +4,7 @@ import { inject, onTestFinished, expect, test } from 'vitest';
 import { openEventWriter } from '../../kafka/event-writer.ts';
 import { UnreadableRecordsError } from '../../kafka/failures.ts';
 import { openPartitionReader } from '../../kafka/partition-reader.ts';
-import { partitionOffsets } from '../../kafka/topics.ts';
+import { openTopicObserver, partitionOffsets } from '../../kafka/topics.ts';
 import { must } from '../../pipeline/ensure.ts';
 import { beforeConfirmation, midFetch } from '../chaos/kafka-answers.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
@@ -71,6 +71,23 @@ test('a bit that flips on the way is noticed, and reading again gives what was w
   await reader.close();
   expect(messages.map(({ value }) => value?.toString())).toEqual(numbered(0, 500).map(({ value }) => value));
 });
+
+test('an observer that gets no answer says so before its lease counts as lost, and works again when the line does', async () => {
+  const fresh = await freshTopic();
+  const proxy = await proxied();
+  const observer = await openTopicObserver({ brokers: [proxy.address], topic: fresh.topic });
+  await observer.offsets();
+  proxy.blackhole();
+  const startedMs = performance.now();
+  const sentence = /^KafkaUnreachableError: No Kafka broker answers at 127\.0\.0\.1:\d+ \(.+\): start it, or set/;
+  expect(String(await observer.offsets().catch((thrown: unknown) => thrown))).toMatch(sentence);
+  // One that has to connect first, too.
+  expect(String(await observer.partitions().catch((thrown: unknown) => thrown))).toMatch(sentence);
+  expect(performance.now() - startedMs).toBeLessThan(19_000);
+  await proxy.heal();
+  expect(await observer.offsets()).toHaveLength(1);
+  await observer.close();
+}, 40_000);
 
 test('a writer whose confirmations are cut off again and again has written every message once', async () => {
   const fresh = await freshTopic();
