@@ -12,6 +12,8 @@ export type Struck = {
   /** Longest time that any partition went without a commit. */
   readonly stillMs: number;
   readonly recovered: boolean;
+  /** What the probes of the workers said that was not true, one sentence each. */
+  readonly probeProblems: readonly string[];
 };
 
 export type ChaosReport = {
@@ -73,6 +75,7 @@ export function faultProblems(lines: readonly FaultLine[], struck: readonly Stru
     ...struck
       .filter(({ recovered }) => !recovered)
       .map(({ fault, detail }) => `After the fault "${fault}" (${detail}) some partition did not commit in time.`),
+    ...struck.flatMap(({ probeProblems }) => probeProblems),
   ];
 }
 

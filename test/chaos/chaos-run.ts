@@ -102,6 +102,7 @@ async function strike(world: ChaosWorld, { fault, chance }: Turn): Promise<Struc
     hit,
     detail,
     recovered: recoveredAtMs !== null,
+    probeProblems: await world.probes.judge({ fault, fromMs: startedAtMs, endedAtMs, overMs: recoveredAtMs }),
     recoveryMs: firsts.flatMap((ms) => (ms === null ? [] : [Math.round(ms - endedAtMs)])),
     stillMs: Math.round(
       Math.max(...partitions.map((each) => world.watch.longestPause(each, startedAtMs, recoveredAtMs ?? Date.now()))),

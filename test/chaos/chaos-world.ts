@@ -12,6 +12,7 @@ import { openPool } from '../../postgres/pool.ts';
 import { eventually } from '../support/eventually.ts';
 import { ChaosStack } from './chaos-stack.ts';
 import { CommitWatch } from './commit-watch.ts';
+import { ProbeWatch } from './probe-watch.ts';
 import { StruckWorker } from './struck-worker.ts';
 
 const PARTITIONS = 6;
@@ -43,6 +44,7 @@ export class ChaosWorld {
   readonly pool: pg.Pool;
   readonly client: Client;
   readonly watch: CommitWatch;
+  readonly probes: ProbeWatch;
   readonly workers: readonly StruckWorker[];
   readonly generator: StruckWorker;
   /** Of the topic at present. */
@@ -70,6 +72,7 @@ export class ChaosWorld {
     this.client = new Client({ connection: parts.connection });
     this.pool = openPool({ url, max: 4, applicationName: 'weir chaos' });
     this.watch = new CommitWatch(url, this.spec);
+    this.probes = new ProbeWatch([...this.workers, this.generator]);
   }
 
   /** Everything up and ingesting: every partition has committed. */
@@ -128,6 +131,7 @@ export class ChaosWorld {
   }
 
   async close({ logsTo }: { logsTo: string | null }): Promise<void> {
+    await this.probes.close();
     await Promise.all([...this.workers, this.generator].map(async (worker) => await worker.close()));
     await this.watch.close();
     await this.pool.end();

@@ -16,6 +16,11 @@ export type Fault = {
   readonly once?: true;
   /** Why this machine does not allow it; null where it does. */
   readonly whyNot?: () => string | null;
+  /**
+   * What the probes of the workers must have said: `ready: 'lost'`, some worker was not ready (503); `alive: 'unanswered'`,
+   * some worker did not answer at all. For every fault besides: no `/healthz` says 503, and all are ready again afterwards.
+   */
+  readonly probes?: { readonly ready?: 'lost'; readonly alive?: 'unanswered' };
   readonly inject: (world: ChaosWorld, chance: Chance) => Promise<Injection>;
 };
 

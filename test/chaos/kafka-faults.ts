@@ -47,6 +47,7 @@ async function complaint({ client, spec }: ChaosWorld, partition: number): Promi
 export const KAFKA_FAULTS: readonly Fault[] = [
   {
     name: 'Kafka SIGKILL',
+    probes: { ready: 'lost' },
     inject: async (world) => {
       const hit = isMoving(world);
       world.stack.signal('kafka', 'SIGKILL');
@@ -57,6 +58,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   },
   {
     name: 'Kafka SIGSTOP 20 s',
+    probes: { ready: 'lost' },
     inject: async (world) => {
       const hit = isMoving(world);
       world.stack.signal('kafka', 'SIGSTOP');

@@ -84,6 +84,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
   { name: 'sessions terminated', inject: endBusySessions },
   { name: 'COMMIT reply lost', inject: loseReplies },
   { name: 'connection cut in COPY', inject: cutInCopy },
-  { name: 'PostgreSQL silent 70 s', inject: fallSilent },
-  { name: 'PostgreSQL refused 30 s', inject: refuse },
+  { name: 'PostgreSQL silent 70 s', probes: { ready: 'lost' }, inject: fallSilent },
+  { name: 'PostgreSQL refused 30 s', probes: { ready: 'lost' }, inject: refuse },
 ];

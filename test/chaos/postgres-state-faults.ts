@@ -71,8 +71,8 @@ async function refuseWrites(world: ChaosWorld): Promise<Injection> {
 }
 
 export const POSTGRES_STATE_FAULTS: readonly Fault[] = [
-  { name: 'max_connections', inject: takeConnections },
-  { name: 'read-only', inject: refuseWrites },
+  { name: 'max_connections', probes: { ready: 'lost' }, inject: takeConnections },
+  { name: 'read-only', probes: { ready: 'lost' }, inject: refuseWrites },
   { name: 'disk full', whyNot: whyNoSmallDisk, inject: fillTableDisk },
   { name: 'disk full (WAL)', whyNot: whyNoSmallDisk, inject: fillWalDisk },
 ];

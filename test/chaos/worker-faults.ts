@@ -43,6 +43,7 @@ async function exhaust(world: ChaosWorld): Promise<Injection> {
 export const WORKER_FAULTS: readonly Fault[] = [
   {
     name: 'worker SIGKILL',
+    probes: { alive: 'unanswered' },
     inject: async (world) =>
       await strikeBusiest(world, async (victim) => {
         victim.signal('SIGKILL');
@@ -53,6 +54,7 @@ export const WORKER_FAULTS: readonly Fault[] = [
   {
     // Longer than the heartbeat timeout: when it wakes, its partitions and its batch belong to others.
     name: 'worker SIGSTOP (zombie)',
+    probes: { alive: 'unanswered' },
     inject: async (world, chance) =>
       await strikeBusiest(world, async (victim) => {
         victim.signal('SIGSTOP');
@@ -71,6 +73,7 @@ export const WORKER_FAULTS: readonly Fault[] = [
   },
   {
     name: 'event loop blocked',
+    probes: { alive: 'unanswered' },
     inject: async (world) =>
       await strikeBusiest(world, async (victim) => {
         victim.block(15_000);
