@@ -18,6 +18,8 @@ import { lateEventsWaiting } from '../postgres/late-events.ts';
 import { openPool } from '../postgres/pool.ts';
 import { addressesOf } from './addresses.ts';
 import { OldestUnread } from './oldest-unread.ts';
+import { workersReadiness } from './worker-readiness.ts';
+import type { WorkerReadiness } from './worker-readiness.ts';
 
 /** One partition. Offsets are decimal strings, counts numbers, times ISO. `nextOffset` null: never read yet. */
 export type PartitionStatus = Counts & {
@@ -52,6 +54,8 @@ export type StatusReport = {
   readonly totals: Counts & { readonly windows: number; readonly lateWaiting: number };
   readonly windows: Readonly<Record<string, number>>;
   readonly partitions: readonly PartitionStatus[];
+  /** The live workers of the home. */
+  readonly workers: readonly WorkerReadiness[];
 };
 
 type Offsets = Awaited<ReturnType<TopicObserver['offsets']>>[number];
@@ -136,6 +140,7 @@ export class StatusReader {
       totals,
       windows,
       partitions,
+      workers: await workersReadiness(this.#settings.home),
     };
   }
 

@@ -20,7 +20,13 @@ export function summaryLines(report: StatusReport): string[] {
     `  watermark   ${instantText(report.lowWatermark, report.takenAt)}${heldText(report)}`,
     `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals.lateWaiting)}`,
   ];
-  return [...lines, ...problemLines(report.partitions).map((line) => `  ${line}`)];
+  return [...lines, ...[...unreadyLines(report), ...problemLines(report.partitions)].map((line) => `  ${line}`)];
+}
+
+function unreadyLines({ workers }: StatusReport): string[] {
+  return workers
+    .filter(({ ready }) => !ready)
+    .map(({ name, reasons }) => styled('yellow', `${name} is not ready: ${reasons.join(' ')}`));
 }
 
 /** What keeps partitions from going on, and the command that helps. */

@@ -10,7 +10,7 @@ export function workerCommand(): Command {
   return createCommand({
     name: 'worker',
     summary: 'run one worker process until it is asked to end; it logs to standard output',
-    more: 'It keeps no state: start as many as the work needs, end any at any time. SIGTERM or Ctrl-C commits the batch in hand first.',
+    more: 'It keeps no state: start as many as the work needs, end any at any time. SIGTERM or Ctrl-C commits the batch in hand first. Beside /metrics it answers /healthz (the process lives; 503: restart it) and /readyz (its servers answer and it takes work; 503 with the reasons otherwise).',
     examples: [
       [
         'WEIR_TEMPORAL_ADDRESS=temporal:7233 weir worker',

@@ -1,0 +1,34 @@
+// Whether the workers that this home started are ready, asked of themselves.
+import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+
+import { liveProcess, metricsAddress, recordedWorkers } from './process-record.ts';
+
+/** `reasons`: why it is not ready, one sentence each. */
+export type WorkerReadiness = { readonly name: string; readonly ready: boolean; readonly reasons: readonly string[] };
+
+const ASK_WITHIN_MS = 1_000;
+const Said = Type.Object({ reasons: Type.Optional(Type.Array(Type.String())) });
+
+/** Asks every worker of the home that lives; those of other homes and machines are not known here. */
+export async function workersReadiness(home: string): Promise<WorkerReadiness[]> {
+  const live = recordedWorkers(home).filter((name) => liveProcess(home, name) !== null);
+  return await Promise.all(live.toSorted().map(async (name) => await readinessOf(name, metricsAddress(home, name))));
+}
+
+async function readinessOf(name: string, address: string | null): Promise<WorkerReadiness> {
+  if (address === null) return { name, ready: false, reasons: ['The worker is starting: wait a few seconds.'] };
+  try {
+    const response = await fetch(`http://${address}/readyz`, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
+    const said: unknown = await response.json();
+    return { name, ready: response.ok, reasons: (Value.Check(Said, said) && said.reasons) || [] };
+  } catch {
+    return {
+      name,
+      ready: false,
+      reasons: [
+        `It does not answer at ${address}/readyz within ${ASK_WITHIN_MS / 1000} s: it starts, is overloaded or hangs; its log says which.`,
+      ],
+    };
+  }
+}
