@@ -31,13 +31,17 @@ export async function fillTableDisk(world: ChaosWorld): Promise<Injection> {
       ...(await dataFolder(administrator)),
       megabytes: index.mb + SPARE_MB,
     });
-    await administrator.query(`create tablespace chaos_disk location '${disk.path}'`);
-    await administrator.query(`alter index ${index.name} set tablespace chaos_disk`);
     const heard = new HeardErrors(world.workers);
-    disk.fill();
-    await eventually(() => heard.count(DISK_FULL) > 0, { deadlineMs: FULL_WITHIN_MS, what: DISK_FULL }).catch(() => {});
-    await wait(FULL_MS);
-    disk.clear();
+    try {
+      await administrator.query(`create tablespace chaos_disk location '${disk.path}'`);
+      await administrator.query(`alter index ${index.name} set tablespace chaos_disk`);
+      disk.fill();
+      const isFull = (): boolean => heard.count(DISK_FULL) > 0;
+      await eventually(isFull, { deadlineMs: FULL_WITHIN_MS, what: DISK_FULL }).catch(() => {});
+      await wait(FULL_MS);
+    } finally {
+      disk.clear();
+    }
     const endedAtMs = Date.now();
     await heard.end();
     await administrator.query(`alter index ${index.name} set tablespace pg_default`);
@@ -55,46 +59,54 @@ export async function fillTableDisk(world: ChaosWorld): Promise<Injection> {
  */
 export async function fillWalDisk(world: ChaosWorld): Promise<Injection> {
   const data = await withAdministrator(world, async (administrator) => {
-    // As little of it as can be, and from now on none of it is used again, as while a replica has fallen behind.
+    // As little of it as can be, and none of it is used again from the restart on, as while a replica has fallen behind.
     await administrator.query(`alter system set max_wal_size = '64MB'`);
     await administrator.query(`alter system set min_wal_size = '32MB'`);
     await administrator.query('select pg_reload_conf()');
     await administrator.query('checkpoint');
-    const folder = await dataFolder(administrator);
     await administrator.query(`alter system set wal_keep_size = '1GB'`);
-    return folder;
+    return await dataFolder(administrator);
   });
   const wal = join(data.path, 'pg_wal');
   await endPostgres(world);
   const disk = openDisk(world, 'wal-disk', { ...data, megabytes: megabytesOf(wal) + 4 * SPARE_MB });
   moveFolder(wal, join(disk.path, 'pg_wal'));
   symlinkSync(join(disk.path, 'pg_wal'), wal);
-  await world.stack.startAgain();
-  const backMs = Date.now();
-  await eventually(() => world.recoveredAt(backMs), { deadlineMs: 90_000, what: 'all commit from a small disk' });
-
-  const heard = new HeardErrors(world.workers);
-  const logged = readLog(world).length;
-  disk.fill();
-  const isFull = (): boolean => readLog(world).slice(logged).includes('No space left on device');
-  const untilMs = Date.now() + FULL_WITHIN_MS;
-  while (!isFull() && Date.now() < untilMs) await spendWal(world);
-  await wait(FULL_MS);
-  disk.clear();
-  await endPostgres(world);
-  rmSync(wal);
-  moveFolder(join(disk.path, 'pg_wal'), wal);
-  disk.remove();
-  await world.stack.startAgain();
+  let injection: Omit<Injection, 'endedAtMs'>;
+  try {
+    await world.stack.startAgain();
+    injection = await spendUntilFull(world, disk);
+  } finally {
+    disk.clear();
+    await endPostgres(world);
+    rmSync(wal);
+    moveFolder(join(disk.path, 'pg_wal'), wal);
+    disk.remove();
+    await world.stack.startAgain();
+  }
+  const endedAtMs = Date.now();
   await withAdministrator(world, async (administrator) => {
     for (const name of ['max_wal_size', 'min_wal_size', 'wal_keep_size']) {
       await administrator.query(`alter system reset ${name}`);
     }
     await administrator.query('select pg_reload_conf()');
   });
-  const endedAtMs = Date.now();
+  return { ...injection, endedAtMs };
+}
+
+/** Fills the disk under work that has just begun again, and waits until the server has ended of it and for a while longer. */
+async function spendUntilFull(world: ChaosWorld, disk: SmallDisk): Promise<Omit<Injection, 'endedAtMs'>> {
+  const backMs = Date.now();
+  await eventually(() => world.recoveredAt(backMs), { deadlineMs: 90_000, what: 'all commit from a small disk' });
+  const heard = new HeardErrors(world.workers);
+  const logged = readLog(world).length;
+  const isFull = (): boolean => readLog(world).slice(logged).includes('No space left on device');
+  disk.fill();
+  const untilMs = Date.now() + FULL_WITHIN_MS;
+  while (!isFull() && Date.now() < untilMs) await spendWal(world);
+  await wait(FULL_MS);
   await heard.end();
-  return { hit: isFull() && heard.count(DISK_FULL, ...SERVER_ENDED) > 0, endedAtMs, detail: heard.toString() };
+  return { hit: isFull() && heard.count(DISK_FULL, ...SERVER_ENDED) > 0, detail: heard.toString() };
 }
 
 type Place = { readonly path: string; readonly userId: number; readonly groupId: number };

@@ -1,10 +1,21 @@
 // A small disk of a chaos run's own (a tmpfs), which can be filled to the last byte without harm to the machine's.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, statfsSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  statfsSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 
 const BALLAST = 'ballast';
+const MOST_TRIES = 100;
 
 /** Why no small disk can be had here; null where one can. Mounting needs root, and not every container lets root. */
 export function whyNoSmallDisk(): string | null {
@@ -32,10 +43,20 @@ export class SmallDisk {
     this.path = path;
   }
 
-  /** Takes all the room that is left. */
+  /** Takes all the room that is left, although somebody else may be taking some at the same time. */
   fill(): void {
-    const { bavail, bsize } = statfsSync(this.path);
-    run('fallocate', ['--length', String(bavail * bsize), join(this.path, BALLAST)]);
+    const ballast = join(this.path, BALLAST);
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const { bavail, bsize } = statfsSync(this.path);
+      if (bavail === 0) return;
+      const offset = statSync(ballast, { throwIfNoEntry: false })?.size ?? 0;
+      try {
+        run('fallocate', ['--offset', String(offset), '--length', String(bavail * bsize), ballast]);
+      } catch {
+        // Less is left than a moment ago.
+      }
+    }
+    throw new Error(`The disk at ${this.path} could not be filled.`);
   }
 
   /** Gives the room back. */
