@@ -3,6 +3,7 @@ import type pg from 'pg';
 
 import type { Counts } from '../pipeline/checkpoint.ts';
 import { messageOf, must } from '../pipeline/ensure.ts';
+import { partitionId } from '../pipeline/ids.ts';
 import { addCounts, countsOf, refuseOnlyEvent, splitMicroBatch } from '../pipeline/micro-batch.ts';
 import type { MicroBatch, RecordedEvent } from '../pipeline/micro-batch.ts';
 import { plainCommitSql, stagedCommitSql } from './commit-sql.ts';
@@ -19,7 +20,7 @@ import { CLOSED_MEANWHILE, FENCED, isDataError, isDuplicate, sqlState } from './
 export class FencedError extends Error {
   constructor({ spec, partition, epoch }: Claim, options: ErrorOptions) {
     super(
-      `Partition ${partition} of ${spec.topic} has moved on without this lease (epoch ${epoch}): nothing was committed; the newer lease goes on.`,
+      `Another lease has taken partition ${partition} of ${spec.topic} over from this one (epoch ${epoch}), which committed nothing more and has ended; should that go on, two workflows own the partition: end the one that is not "${partitionId(spec.topic, partition)}" (temporal workflow list).`,
       options,
     );
     this.name = 'FencedError';

@@ -13,6 +13,7 @@ import { openEventWriter } from '../../kafka/event-writer.ts';
 import { ensureTopic } from '../../kafka/topics.ts';
 import { openLog } from '../../observability/log.ts';
 import { openMetrics } from '../../observability/metrics.ts';
+import type { Metrics } from '../../observability/metrics.ts';
 import { unaccountedOffsets } from '../../pipeline/checkpoint.ts';
 import { offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
@@ -54,7 +55,7 @@ export function freshTaskQueues(): TaskQueues {
 }
 
 /** A worker of this process, on queues that no other test polls; `ofBuild`: the workflows of another build. */
-export type TestWorker = { readonly taskQueues: TaskQueues; drain(): Promise<void> };
+export type TestWorker = { readonly taskQueues: TaskQueues; readonly metrics: Metrics; drain(): Promise<void> };
 
 export async function startWorker(
   servers: Servers,
@@ -63,6 +64,7 @@ export async function startWorker(
 ): Promise<TestWorker> {
   silenceTemporal();
   const stop = new AbortController();
+  const metrics = openMetrics({ processMetrics: false });
   const worker = runWorker({
     addresses: {
       kafka: { brokers: servers.kafkaBrokers },
@@ -71,7 +73,7 @@ export async function startWorker(
     },
     settings: { partitions: 60, temporalNamespace: 'default' },
     log: openLog({ name: 'test worker', level: 'silent' }),
-    metrics: openMetrics({ processMetrics: false }),
+    metrics,
     signal: stop.signal,
     taskQueues,
     workflowBundle: ofBuild ?? (await workflowBundle()),
@@ -80,7 +82,7 @@ export async function startWorker(
     stop.abort();
     await worker;
   };
-  return { taskQueues, drain };
+  return { taskQueues, metrics, drain };
 }
 
 let silenced = false;
