@@ -21,6 +21,7 @@ export function benchCommand(): Command {
   })
     .addCommand(catchupCommand())
     .addCommand(liveCommand())
+    .addCommand(workersCommand())
     .addCommand(soakCommand());
 }
 
@@ -67,6 +68,26 @@ function liveCommand(): Command {
     .action(async (flags: Shared & { rate: number; seconds: number }, command: Command) => {
       const { benchLive } = await import('../bench/live.ts');
       printLine(JSON.stringify(await benchLive({ ...benchOptions(flags, command), ...flags })));
+    });
+}
+
+function workersCommand(): Command {
+  return shared(
+    createCommand({
+      name: 'workers',
+      summary:
+        'how leases lie on several workers, how long they stand still when one is killed, and when they are spread again',
+      examples: [
+        ['weir bench workers --workers 3 --rate 1000', 'three worker processes; the first is killed and started again'],
+      ],
+      settings: SETTINGS,
+    }),
+  )
+    .option('--workers <number>', 'worker processes', parsedBy(amount(1, 16)), 2)
+    .option('--rate <number>', 'events per second', parsedBy(amount(1, 1_000_000)), 1000)
+    .action(async (flags: Shared & { workers: number; rate: number }, command: Command) => {
+      const { benchWorkers } = await import('../bench/workers.ts');
+      printLine(JSON.stringify(await benchWorkers({ ...benchOptions(flags, command), ...flags })));
     });
 }
 
