@@ -1,12 +1,14 @@
-// A worker as a process of its own: log, metrics page and signals around runWorker.
+// A worker as a process of its own: log, metrics page, probes and signals around runWorker.
 import type { WorkflowBundleOption } from '@temporalio/worker';
 
+import { HealthRecord } from '../observability/health-record.ts';
 import { openLog } from '../observability/log.ts';
 import { openMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import type { Settings } from '../pipeline/settings.ts';
+import { keepChecking, serversOf } from './server-checks.ts';
 import { installRuntime } from './temporal-log.ts';
-import { runWorker } from './worker.ts';
+import { WORKER_ROLES, runWorker } from './worker.ts';
 import type { WorkerAddresses, WorkerRole } from './worker.ts';
 
 export type WorkerProcessOptions = {
@@ -17,6 +19,8 @@ export type WorkerProcessOptions = {
   readonly roles?: readonly WorkerRole[];
   /** Where Temporal's own metrics are served (`host:port`); nowhere when absent. */
   readonly telemetryAddress?: string;
+  /** Queues of its own, for tests. */
+  readonly taskQueues?: Readonly<Record<WorkerRole, string>>;
   /** A bundle made before; that of the present sources when absent. */
   readonly workflowBundle?: WorkflowBundleOption;
   /** Told once where the metrics page is (the next free port when the one asked for is taken). */
@@ -29,14 +33,19 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
   const log = openLog({ name, level: settings.logLevel });
   installRuntime({ log, telemetryAddress: options.telemetryAddress ?? null });
   const metrics = openMetrics();
-  const page = await serveMetrics(metrics, settings.metricsAddress);
-  log.info({ address: page.address }, 'Metrics are served');
+  const health = new HealthRecord({ needs: serversOf(roles ?? WORKER_ROLES) });
+  metrics.showHealth(() => health.figures());
+  const page = await serveMetrics(metrics, settings.metricsAddress, health);
+  log.info({ address: page.address }, 'Metrics are served, and the probes /healthz and /readyz');
   options.onMetrics?.(page.address);
   const stop = new AbortController();
   const drain = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'The worker drains: activities commit what they have in hand');
+    health.entered('draining');
     stop.abort();
   };
+  const checking = new AbortController();
+  keepChecking({ addresses: options.addresses, namespace: settings.temporalNamespace, health, log }, checking.signal);
   process.once('SIGINT', drain).once('SIGTERM', drain);
   try {
     await runWorker({
@@ -44,13 +53,16 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
       settings,
       log,
       metrics,
+      health,
       signal: stop.signal,
       ...(roles ? { roles } : {}),
+      ...(options.taskQueues ? { taskQueues: options.taskQueues } : {}),
       ...(options.workflowBundle ? { workflowBundle: options.workflowBundle } : {}),
     });
     log.info('The worker has ended; nothing was lost');
   } finally {
     process.off('SIGINT', drain).off('SIGTERM', drain);
+    checking.abort();
     await page.close();
   }
 }
