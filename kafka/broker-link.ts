@@ -8,6 +8,12 @@ import { createBroker, unjudgedRequest } from './kafkajs-internals.ts';
 import type { Broker, SocketFactory } from './kafkajs-internals.ts';
 
 type Address = { readonly host: string; readonly port: number };
+export type LinkOptions = {
+  readonly brokers: readonly string[];
+  readonly clientId?: string;
+  /** Time within which an answer must have come whole. */
+  readonly requestTimeoutMs?: number;
+};
 type MetadataAnswer = {
   readonly brokers: readonly (Address & { readonly nodeId: number })[];
   readonly topicMetadata: readonly TopicMetadata[];
@@ -52,17 +58,19 @@ export class BrokerLink {
   readonly addresses: readonly string[];
   readonly #bootstrap: readonly Address[];
   readonly #clientId: string;
+  readonly #requestTimeoutMs: number;
   readonly #sockets = new Set<Socket>();
   readonly #brokers = new Map<string, Promise<Broker>>();
   #nodes = new Map<number, Address>();
   #turn = 0;
   #closed: string | null = null;
 
-  constructor(options: { readonly brokers: readonly string[]; readonly clientId?: string }) {
+  constructor(options: LinkOptions) {
     assert(options.brokers.length > 0, 'No Kafka address is given: set WEIR_KAFKA_BROKERS to host:port.');
     this.addresses = options.brokers;
     this.#bootstrap = options.brokers.map(parseAddress);
     this.#clientId = options.clientId ?? 'weir';
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   }
 
   /** How many brokers the cluster named in its last metadata (0 before). */
@@ -140,7 +148,7 @@ export class BrokerLink {
       clientId: this.#clientId,
       socketFactory: this.#openSocket,
       connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: this.#requestTimeoutMs,
     });
     try {
       await broker.connect();

@@ -3,6 +3,7 @@ import { assert } from '../pipeline/ensure.ts';
 import type { Message } from '../pipeline/message.ts';
 import { Backoff } from './backoff.ts';
 import { BrokerLink } from './broker-link.ts';
+import type { LinkOptions } from './broker-link.ts';
 import { LongTroubleError, LostRangeError, OffsetBeyondEndError } from './failures.ts';
 import { readFetchResponse } from './fetch-response.ts';
 import type { FetchResponse } from './fetch-response.ts';
@@ -10,7 +11,7 @@ import { protocolRequest } from './kafkajs-internals.ts';
 import type { Broker } from './kafkajs-internals.ts';
 import { lookUpOffsets } from './offset-lookup.ts';
 import { readRecords } from './record-batch.ts';
-import { PassingError, throwProtocolError, troubleOf } from './trouble.ts';
+import { PassingError, hasTimedOut, throwProtocolError, troubleOf } from './trouble.ts';
 
 /**
  * What one fetch gave. `nextOffset` is the position after it: it also passes control records, aborted transactions and
@@ -24,15 +25,13 @@ export type FetchedMessages = {
   readonly logStartOffset: number;
 };
 
-export type FetchOptions = {
-  readonly brokers: readonly string[];
+export type FetchOptions = LinkOptions & {
   readonly topic: string;
   readonly partition: number;
   readonly maxBytes: number;
   readonly maxWaitMs: number;
   /** Trouble that lasts longer is thrown. */
   readonly patienceMs: number;
-  readonly clientId?: string;
 };
 
 const READ_COMMITTED = 1;
@@ -40,6 +39,10 @@ const OFFSET_OUT_OF_RANGE = 1;
 const FETCH_VERSION = 11;
 /** A leader that just took over may not know its end yet, so one look beyond the end is no proof. */
 const LOOKS_BEYOND_END = 3;
+/** On a slow link an answer of the usual size may never come in time: then smaller ones are asked for, and larger ones step by step. */
+const SHRINK = 4;
+const GROWTH = 1.125;
+const LEAST_BYTES = 16 * 1024;
 
 /** Fetches of one partition, one at a time, over a link of its own: a broker answers the requests of a connection in order. */
 export class PartitionFetch {
@@ -97,6 +100,7 @@ export class PartitionFetch {
     if (trouble === null) throw thrown;
     this.#leader = null;
     if (trouble.renew === 'connection') this.#link.cut(trouble.reason);
+    if (hasTimedOut(thrown)) this.#askForLess();
     this.#waitingFor = trouble.reason;
     const nowMs = performance.now();
     const lastedMs = nowMs - (this.#troubleSinceMs ??= nowMs);
@@ -124,7 +128,9 @@ export class PartitionFetch {
     const read = await readRecords({ topic, partition, bytes, fromOffset: offset, aborted: answer.aborted });
     // Kafka returns a first batch larger than the limit whole; should a broker cut it, a larger fetch gets it.
     const cutOff = read.nextOffset === offset && bytes.length > 0;
-    this.#maxBytes = cutOff ? Math.min(this.#maxBytes * 2, 2 ** 30) : this.#options.maxBytes;
+    this.#maxBytes = cutOff
+      ? Math.min(this.#maxBytes * 2, 2 ** 30)
+      : Math.min(this.#options.maxBytes, Math.ceil(this.#maxBytes * GROWTH));
     return {
       messages: read.messages,
       fromOffset: offset,
@@ -132,6 +138,11 @@ export class PartitionFetch {
       endOffset: answer.lastStableOffset < 0 ? answer.highWatermark : answer.lastStableOffset,
       logStartOffset: answer.logStartOffset,
     };
+  }
+
+  #askForLess(): void {
+    const least = Math.min(this.#options.maxBytes, LEAST_BYTES);
+    this.#maxBytes = Math.max(least, Math.floor(this.#maxBytes / SHRINK));
   }
 
   async #ask(leader: Broker, offset: number): Promise<FetchResponse> {

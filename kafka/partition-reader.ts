@@ -1,5 +1,6 @@
 // Reads one partition from a chosen offset, one fetch ahead of its caller, and never skips anything in silence.
 import { assert } from '../pipeline/ensure.ts';
+import type { LinkOptions } from './broker-link.ts';
 import { PartitionFetch } from './partition-fetch.ts';
 import type { FetchedMessages } from './partition-fetch.ts';
 
@@ -23,8 +24,7 @@ export type PartitionReader = {
   close(): Promise<void>;
 };
 
-export type PartitionReaderOptions = {
-  readonly brokers: string[];
+export type PartitionReaderOptions = LinkOptions & {
   readonly topic: string;
   readonly partition: number;
   readonly fromOffset: number;
@@ -32,7 +32,6 @@ export type PartitionReaderOptions = {
   readonly maxBytes?: number;
   readonly maxWaitMs?: number;
   readonly patienceMs?: number;
-  readonly clientId?: string;
   readonly signal?: AbortSignal;
 };
 

@@ -50,6 +50,11 @@ export function throwProtocolError(
   throw new KafkaRefusedError(error.type, `${whole}; ${advice}.`, { cause: error });
 }
 
+/** Whether the answer did not come whole within the time of a request. */
+export function hasTimedOut(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'KafkaJSRequestTimeoutError';
+}
+
 /** Which trouble `thrown` is, or null when trying again doesn't help. */
 export function troubleOf(thrown: unknown): Trouble | null {
   if (thrown instanceof PassingError) return { renew: 'leader', reason: thrown.message };

@@ -9,7 +9,7 @@ import { must } from '../../pipeline/ensure.ts';
 import { beforeConfirmation, midFetch } from '../chaos/kafka-answers.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
-import { freshTopic, produceWithKafkajs } from './fresh-topic.ts';
+import { freshTopic, produceWithKafkajs, readUpTo } from './fresh-topic.ts';
 
 const numbered = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => ({
@@ -71,6 +71,27 @@ test('a bit that flips on the way is noticed, and reading again gives what was w
   await reader.close();
   expect(messages.map(({ value }) => value?.toString())).toEqual(numbered(0, 500).map(({ value }) => value));
 });
+
+test('a reader on a link too slow for its fetches asks for smaller ones until they come in time', async () => {
+  const fresh = await freshTopic();
+  await produceWithKafkajs(
+    fresh,
+    Array.from({ length: 20 }, (_, index) => numbered(index * 100, 100)),
+  );
+  const proxy = await proxied();
+  const reader = await openPartitionReader({
+    brokers: [proxy.address],
+    topic: fresh.topic,
+    partition: 0,
+    fromOffset: 0,
+    requestTimeoutMs: 2_000,
+  });
+  // All of it takes five seconds.
+  proxy.delay({ ms: 10, bytesPerSecond: 130_000 });
+  const messages = await readUpTo(reader, 2_000);
+  await reader.close();
+  expect(messages.map(({ value }) => value?.toString())).toEqual(numbered(0, 2_000).map(({ value }) => value));
+}, 60_000);
 
 test('an observer that gets no answer says so before its lease counts as lost, and works again when the line does', async () => {
   const fresh = await freshTopic();
