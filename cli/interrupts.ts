@@ -1,4 +1,4 @@
-// Ctrl-C: the first one asks for an orderly end, a second one for an end at once.
+// Ctrl-C and SIGTERM: the first one asks for an orderly end, a second one for an end at once.
 
 /** A second Ctrl-C within this time is the same one: under npm a terminal's Ctrl-C arrives twice, once forwarded by npm. */
 const SAME_MS = 1_000;
@@ -6,11 +6,15 @@ const SAME_MS = 1_000;
 export type Interrupts = {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  /** Called by a signal that comes later. */
+  /** Called by every signal that comes later. */
   onInsisting(act: () => void): void;
+  /** Leaves signals to others again. */
+  forget(): void;
 };
 
-/** Listens to SIGINT, SIGTERM and SIGHUP from now until the process ends. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Listens to SIGINT, SIGTERM and SIGHUP from now on. */
 export function listenForInterrupts(): Interrupts {
   const first = new AbortController();
   let firstAtMs = 0;
@@ -21,11 +25,14 @@ export function listenForInterrupts(): Interrupts {
       first.abort();
     } else if (performance.now() - firstAtMs > SAME_MS) insist();
   };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, heard);
+  for (const name of SIGNALS) process.on(name, heard);
   return {
     signal: first.signal,
     onInsisting: (act) => {
       insist = act;
+    },
+    forget: () => {
+      for (const name of SIGNALS) process.off(name, heard);
     },
   };
 }

@@ -37,7 +37,7 @@ export async function takeDown({ settings, report, keep = [] }: TakeDown): Promi
 
 /** The same without waiting for anybody: what was not committed is read again next time. */
 export async function takeDownAtOnce({ settings, report, keep = [] }: TakeDown): Promise<void> {
-  report('Ending at once; what was not committed is read again next time');
+  report('Ending at once; nothing is lost: what was not committed is read again next time');
   await drainWorkers(settings.home, 0);
   await stopStack({ home: settings.home, keep });
 }

@@ -100,13 +100,14 @@ async function up(flags: Flags, { demo, settings }: { demo: DemoWish | null; set
     report,
     signal: interrupts.signal,
   };
+  insistOn({ plan, interrupts });
   try {
     const ground = await prepareGround(plan);
     must(recordProcess(settings.home, UP_NAME, process.pid) || null, 'the identity of this very process');
     const running = await setToWork(plan, ground);
     await work(flags, { plan, running, interrupts });
   } catch (thrown) {
-    if (liveProcess(settings.home, UP_NAME)?.pid === process.pid) await end({ plan, interrupts });
+    if (liveProcess(settings.home, UP_NAME)?.pid === process.pid) await takeDown(plan);
     if (!interrupts.signal.aborted) throw thrown;
     process.exitCode = flags.untilCaughtUp ? 1 : 0;
   } finally {
@@ -120,7 +121,7 @@ type Run = { readonly plan: Plan; readonly running: Running; readonly interrupts
 
 async function work(flags: Flags, { plan, running, interrupts }: Run): Promise<void> {
   if (flags.detach) {
-    running.crew.leave();
+    running.crew.handOver();
     await running.control.close();
     for (const line of addressLines(running)) printLine(line);
     printLine('Everything runs on its own now; `weir status --watch` looks at it, `weir down` ends it.');
@@ -130,14 +131,18 @@ async function work(flags: Flags, { plan, running, interrupts }: Run): Promise<v
   else await watchLive(running, plan);
   running.crew.leave();
   await running.control.close();
-  await end({ plan, interrupts });
+  await takeDown(plan);
   if (!flags.untilCaughtUp) printLine('`npm start` (or `weir up`) goes on where this run stopped.');
   else if (interrupts.signal.aborted) process.exitCode = 1;
 }
 
-async function end({ plan, interrupts }: Pick<Run, 'plan' | 'interrupts'>): Promise<void> {
+/** The second Ctrl-C kills the workers and stops the servers; the third waits for nothing. */
+function insistOn({ plan, interrupts }: Pick<Run, 'plan' | 'interrupts'>): void {
   interrupts.onInsisting(() => {
+    interrupts.onInsisting(() => {
+      plan.report('Servers may still run; `weir down` ends them.');
+      process.exit(130);
+    });
     void takeDownAtOnce(plan).finally(() => process.exit(130));
   });
-  await takeDown(plan);
 }

@@ -1,6 +1,7 @@
 // A worker as a process of its own: log, metrics page, probes and signals around runWorker.
 import type { WorkflowBundleOption } from '@temporalio/worker';
 
+import { listenForInterrupts } from '../cli/interrupts.ts';
 import { HealthRecord } from '../observability/health-record.ts';
 import { openLog } from '../observability/log.ts';
 import { openMetrics } from '../observability/metrics.ts';
@@ -27,7 +28,7 @@ export type WorkerProcessOptions = {
   readonly onMetrics?: (address: string) => void;
 };
 
-/** Runs one worker until SIGINT or SIGTERM has drained it. Waits for servers that are not there, and says so in the log. */
+/** Runs one worker until a signal has drained it; a second one ends it at once. Waits for servers that are not there, and says so in the log. */
 export async function runWorkerProcess(options: WorkerProcessOptions): Promise<void> {
   const { name, settings, roles } = options;
   const log = openLog({ name, level: settings.logLevel });
@@ -38,15 +39,18 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
   const page = await serveMetrics(metrics, settings.metricsAddress, health);
   log.info({ address: page.address }, 'Metrics are served, and the probes /healthz and /readyz');
   options.onMetrics?.(page.address);
-  const stop = new AbortController();
-  const drain = (signal: NodeJS.Signals): void => {
-    log.info({ signal }, 'The worker drains: activities commit what they have in hand');
+  const interrupts = listenForInterrupts();
+  const drain = (): void => {
+    log.info('The worker drains: activities commit what they have in hand; a second signal ends it at once');
     health.entered('draining');
-    stop.abort();
   };
   const checking = new AbortController();
   keepChecking({ addresses: options.addresses, namespace: settings.temporalNamespace, health, log }, checking.signal);
-  process.once('SIGINT', drain).once('SIGTERM', drain);
+  interrupts.signal.addEventListener('abort', drain, { once: true });
+  interrupts.onInsisting(() => {
+    log.warn('The worker ends at once; nothing is lost: what was not committed is read again');
+    process.exit(130);
+  });
   try {
     await runWorker({
       addresses: options.addresses,
@@ -54,14 +58,14 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
       log,
       metrics,
       health,
-      signal: stop.signal,
+      signal: interrupts.signal,
       ...(roles ? { roles } : {}),
       ...(options.taskQueues ? { taskQueues: options.taskQueues } : {}),
       ...(options.workflowBundle ? { workflowBundle: options.workflowBundle } : {}),
     });
     log.info('The worker has ended; nothing was lost');
   } finally {
-    process.off('SIGINT', drain).off('SIGTERM', drain);
+    interrupts.forget();
     checking.abort();
     await page.close();
   }
