@@ -23,8 +23,18 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '57P03': RESTARTS,
 };
 
-/** One sentence for a failure of the server itself, with PostgreSQL's own words and the SQLSTATE; null for any other error. */
+/** The words of "pg" for a session that ended while nothing, or something, was under way on it. */
+const LOST_CONNECTION = new Set([
+  'Client has encountered a connection error and is not queryable',
+  'Connection terminated unexpectedly',
+  'Connection terminated',
+]);
+
+/** One sentence for a failure of the server itself, with PostgreSQL's own words and the SQLSTATE, or of the session; null for any other error. */
 export function serverTrouble(error: unknown): string | null {
+  if (error instanceof Error && LOST_CONNECTION.has(error.message)) {
+    return 'The session in PostgreSQL has ended under this work (server restarted, session terminated, or line cut): what was committed is read from the checkpoint, and nothing is to be done unless this goes on.';
+  }
   const state = sqlState(error);
   const meaning = state === null ? undefined : MEANINGS[state];
   if (state === null || meaning === undefined || !(error instanceof Error)) return null;

@@ -162,6 +162,16 @@ test('57P01 is the trouble of the server: the session was ended', async () => {
   expect(serverTrouble(failure)).toContain('nothing is to be done');
 });
 
+test('a session that ended while it had nothing to do says so, instead of the words of a library', async () => {
+  const victim = await connect();
+  const { rows } = await victim.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await client.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+  const isGone = async (): Promise<boolean> =>
+    (await client.query('select from pg_stat_activity where pid = $1', [rows[0]?.pid])).rowCount === 0;
+  await eventually(isGone, { deadlineMs: 10_000, what: 'the session is over' });
+  expect(serverTrouble(await failureOf(victim.query('select 1')))).toContain('has ended under this work');
+});
+
 test("Node's names of errors are no SQLSTATE, even those of five letters", () => {
   const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
   expect([sqlState(broken), isDataError(broken), serverTrouble(broken)]).toEqual([null, false, null]);
