@@ -1,6 +1,6 @@
 // Records histories of every workflow in its different states, from a real pipeline on real servers, for the replay tests.
 // Run after a change of workflow code that is meant to break replay, with the addresses in the environment:
-//   WEIR_KAFKA_BROKERS=... WEIR_POSTGRES_URL=... WEIR_TEMPORAL_ADDRESS=... npx tsx scripts/record-histories.ts
+//   WEIR_KAFKA_BROKERS=... WEIR_POSTGRES_URL=... WEIR_TEMPORAL_ADDRESS=... npx tsx scripts/record-histories.ts [life|generator|lost-range|continued ...]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -13,8 +13,10 @@ import { must } from '../pipeline/ensure.ts';
 import { generatorId, offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
 import { eventually } from '../test/support/eventually.ts';
 import type { Servers } from '../test/support/servers.ts';
+import { loseRange, untilAt } from '../test/workflows/lose-range.ts';
 import { eventAt, eventsFrom, inWorld, startWorker } from '../test/workflows/pipeline-world.ts';
 import type { PipelineWorld } from '../test/workflows/pipeline-world.ts';
+import { acceptGapUpdate } from '../workflows/commands.ts';
 import type { PipelineState, WindowsState } from '../workflows/commands.ts';
 import type { GeneratorState } from '../workflows/generator-state.ts';
 import type { generateEvents } from '../workflows/generate-events.ts';
@@ -122,6 +124,16 @@ async function recordGenerator(world: PipelineWorld): Promise<void> {
   await record(world, 'generate-events.finished', id);
 }
 
+/** A partition that stops on a lost range, and goes on once the loss is accepted. */
+async function recordLostRange(world: PipelineWorld): Promise<void> {
+  const id = partitionId(world.spec.topic, 0);
+  await loseRange(world);
+  await record(world, 'ingest-partition.lost-range', id);
+  await world.client.workflow.getHandle(id).executeUpdate(acceptGapUpdate);
+  await untilAt(world, 0, 100);
+  await record(world, 'ingest-partition.gap-accepted', id);
+}
+
 /** The first run of each long-lived workflow, up to the command that continues it as new. */
 async function recordContinued(world: PipelineWorld): Promise<void> {
   const { topic } = world.spec;
@@ -152,10 +164,16 @@ mkdirSync(FOLDER, { recursive: true });
 const servers = serversOfEnvironment();
 const worker = await startWorker(servers);
 const place = { servers, taskQueues: worker.taskQueues };
+const recordings = {
+  life: async () => await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLife),
+  generator: async () => await inWorld({ ...place, options: { leaseMs: 1_000 } }, recordGenerator),
+  'lost-range': async () => await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLostRange),
+  continued: async () =>
+    await inWorld({ ...place, options: { turnsPerRun: 2, leaseMs: 400, lookEveryMs: 300 } }, recordContinued),
+};
+const only = process.argv.slice(2);
 try {
-  await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLife);
-  await inWorld({ ...place, options: { leaseMs: 1_000 } }, recordGenerator);
-  await inWorld({ ...place, options: { turnsPerRun: 2, leaseMs: 400, lookEveryMs: 300 } }, recordContinued);
+  for (const [name, run] of Object.entries(recordings)) if (only.length === 0 || only.includes(name)) await run();
 } finally {
   await worker.drain();
 }

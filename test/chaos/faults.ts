@@ -2,6 +2,7 @@
 import type { Fault } from './fault.ts';
 import { KAFKA_FAULTS } from './kafka-faults.ts';
 import { KAFKA_LINE_FAULTS } from './kafka-line-faults.ts';
+import { LOST_RANGE_FAULT } from './lost-range-fault.ts';
 import { POSTGRES_CONFLICT_FAULTS } from './postgres-conflict-faults.ts';
 import { POSTGRES_FAULTS } from './postgres-faults.ts';
 import { POSTGRES_STATE_FAULTS } from './postgres-state-faults.ts';
@@ -15,6 +16,7 @@ export const FAULTS: readonly Fault[] = [
   ...POSTGRES_STATE_FAULTS,
   ...KAFKA_FAULTS,
   ...KAFKA_LINE_FAULTS,
+  LOST_RANGE_FAULT,
   ...TEMPORAL_FAULTS,
 ];
 

@@ -35,6 +35,7 @@ describe('recorded histories', () => {
     expect(histories).toEqual(
       expect.arrayContaining([
         'close-window.closed.json',
+        'ingest-partition.gap-accepted.json',
         'before-tell-failures/ingest-partition.continued.json',
         'before-tell-failures/ingest-partition.stopped.json',
         ...['run-pipeline', 'ingest-partition', 'close-windows', 'commit-offsets', 'generate-events'].flatMap(
