@@ -6,10 +6,11 @@ import type { IngestMetrics } from '../observability/metrics.ts';
 import type { Checkpoint, Counts, RejectionCounts } from '../pipeline/checkpoint.ts';
 import type { Message } from '../pipeline/message.ts';
 import { NO_COUNTS, addCounts, formMicroBatch } from '../pipeline/micro-batch.ts';
-import type { MicroBatch } from '../pipeline/micro-batch.ts';
+import type { FetchedRange, MicroBatch } from '../pipeline/micro-batch.ts';
 import { parseMessage } from '../pipeline/parse-message.ts';
 import type { Verdict } from '../pipeline/parse-message.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { portionsOf } from '../pipeline/portion.ts';
 import { RecentIdentities } from '../pipeline/recent-identities.ts';
 import { BatchCommitter } from '../postgres/batch-committer.ts';
 import type { Committed, PreparedBatch } from '../postgres/batch-committer.ts';
@@ -63,11 +64,13 @@ export class CommitChain {
    */
   async run(goOn: () => boolean, onTurn: (progress: ChainProgress) => void): Promise<void> {
     let inFlight: Promise<void> = Promise.resolve();
+    let portions: FetchedRange[] = [];
     try {
       while (goOn()) {
-        const fetched = await this.#parts.reader.next();
-        if (fetched.nextOffset > fetched.fromOffset) {
-          const batch = formMicroBatch(fetched, this.#judge, this.#recent);
+        const [portion, ...rest] = portions.length > 0 ? portions : portionsOf(await this.#parts.reader.next());
+        portions = rest;
+        if (portion !== undefined && portion.nextOffset > portion.fromOffset) {
+          const batch = formMicroBatch(portion, this.#judge, this.#recent);
           const prepared = this.#committer.prepare(batch);
           await inFlight;
           if (this.#hasRefused) break;
