@@ -71,10 +71,11 @@ export const createConsumePartition =
   async (input: ConsumeInput): Promise<ConsumeResult> => {
     const context = Context.current();
     const of = { topic: input.spec.topic, partition: input.partition };
-    const passedOn = deps.held.passesOn(of) ? await passOn(deps, input) : null;
+    const workerGone = input.workerGone ?? true;
+    const passedOn = deps.held.passesOn(of, { workerGone }) ? await passOn(deps, input) : null;
     if (passedOn) return passedOn;
     const offeredMs = context.info.currentAttemptScheduledTimestampMs;
-    const held = deps.held.begin(of, { offeredMs, workerGone: input.workerGone ?? true });
+    const held = deps.held.begin(of, { offeredMs, workerGone });
     deps.metrics.leaseBegan(of);
     const lease = new Lease(deps, input, { stop: context.cancellationSignal, held });
     const unwatch = deps.loops?.watch(() => lease.turns());

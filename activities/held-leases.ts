@@ -38,9 +38,12 @@ export class HeldLeases {
     return this.#lastTakeoverMs;
   }
 
-  /** Whether the lease that is offered should go to another worker, because this one has its share. A few times in a row at most. */
-  passesOn(of: Of): boolean {
-    if (this.#holdings.size < this.share) return false;
+  /**
+   * Whether the lease that is offered should go to another worker, because this one has its share. A few times in a row at
+   * most, and never when its worker is gone: then the partition has stood still for long, and shares are about to change.
+   */
+  passesOn(of: Of, { workerGone }: { workerGone: boolean }): boolean {
+    if (workerGone || this.#holdings.size < this.share) return false;
     const nowMs = performance.now();
     const before = this.#refusals.get(key(of));
     const fresh = before && nowMs - before.sinceMs < REFUSALS_COUNT_FOR_MS ? before : { sinceMs: nowMs, count: 0 };

@@ -10,7 +10,7 @@ describe('HeldLeases', () => {
   it('takes everything while its share is not known', () => {
     const held = new HeldLeases();
     for (let partition = 0; partition < 50; partition += 1) {
-      expect(held.passesOn(of(partition))).toBe(false);
+      expect(held.passesOn(of(partition), offer)).toBe(false);
       held.begin(of(partition), offer);
     }
     expect(held.all.length).toBe(50);
@@ -20,15 +20,22 @@ describe('HeldLeases', () => {
     const held = new HeldLeases();
     held.share = 1;
     held.begin(of(0), offer);
-    expect(Array.from({ length: 4 }, () => held.passesOn(of(1)))).toEqual([true, true, true, false]);
-    expect(held.passesOn(of(2))).toBe(true);
+    expect(Array.from({ length: 4 }, () => held.passesOn(of(1), offer))).toEqual([true, true, true, false]);
+    expect(held.passesOn(of(2), offer)).toBe(true);
+  });
+
+  it('takes the lease of a lost worker at once, whatever its share', () => {
+    const held = new HeldLeases();
+    held.share = 1;
+    held.begin(of(0), offer);
+    expect(held.passesOn(of(1), { workerGone: true })).toBe(false);
   });
 
   it('takes the renewal of its own lease: the one that ended makes room', () => {
     const held = new HeldLeases();
     held.share = 1;
     held.begin(of(0), offer).end();
-    expect(held.passesOn(of(0))).toBe(false);
+    expect(held.passesOn(of(0), offer)).toBe(false);
   });
 
   it('tells the lease that is given back, and no other', () => {
