@@ -19,7 +19,7 @@ import { startPipelineAnew } from './start-pipeline.ts';
 import { pipelineTarget } from './targets.ts';
 import { openControl } from './temporal-control.ts';
 import type { Control } from './temporal-control.ts';
-import { WorkerCrew, lastWords } from './worker-crew.ts';
+import { WorkerCrew, lastWords, relieveKeeper } from './worker-crew.ts';
 import { workerName } from './process-record.ts';
 
 export type Plan = {
@@ -72,6 +72,8 @@ export async function setToWork(
   const { report, signal } = plan;
   const { settings, addresses } = ground;
   const crew = new WorkerCrew({ settings, addresses, report });
+  // From here on this process looks after the workers.
+  await relieveKeeper(settings.home);
   crew.start();
   crew.keepAlive();
   try {

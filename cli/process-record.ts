@@ -13,6 +13,8 @@ const Identity = Type.Object({ pid: Type.Integer(), startedAt: Type.String() });
 
 /** Names of the processes that `weir up` itself makes. */
 export const UP_NAME = 'up';
+/** What starts detached workers again. */
+export const KEEPER_NAME = 'keeper';
 export const workerName = (number: number): string => `worker-${number}`;
 
 /** Writes down that `pid` is the process called `name`. False when it has ended already. */
@@ -48,6 +50,11 @@ export function recordedWorkers(home: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Whether somebody starts a worker of this home again that ends: a `weir up` that runs, or the keeper of a detached one. */
+export function isKept(home: string): boolean {
+  return [UP_NAME, KEEPER_NAME].some((name) => liveProcess(home, name) !== null);
 }
 
 /** Where the worker of this name serves its metrics, as it wrote down; null before it has. */

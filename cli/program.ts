@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { CliFailure } from './failure.ts';
 import { generatorCommand } from './generator.ts';
+import { keepWorkersCommand } from './keep-workers.ts';
 import { migrateCommand } from './migrate.ts';
 import { partitionCommand } from './partition.ts';
 import { pipelineCommand } from './pipeline.ts';
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     doctorCommand(),
     migrateCommand(),
     workerCommand(),
+    keepWorkersCommand(),
     pipelineCommand(),
     partitionCommand(),
     statusCommand(),

@@ -1,4 +1,5 @@
 // The worker processes of a home: started apart from the terminal, restarted when they end unasked, drained when asked.
+// While `weir up` runs, it looks after them; detached, a process of its own does (cli/keep-workers.ts).
 //
 // States of a worker: running (its process lives), waiting (it ended unasked; a timer runs, longer each time), drained (asked
 // to end; nobody restarts it).
@@ -13,6 +14,7 @@ import { backoffWaitMs } from '../pipeline/backoff.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { environment } from './environment.ts';
 import {
+  KEEPER_NAME,
   forgetProcess,
   hasEnded,
   liveProcess,
@@ -30,6 +32,7 @@ const LONGEST_WAIT_MS = 10_000;
 const SETTLED_AFTER_MS = 60_000;
 /** Lines of a log in which the cause of an end is looked for. */
 const LAST_LINES = 5;
+const KEEPER_ENDS_WITHIN_MS = 5_000;
 
 type Member = { name: string; startedAtMs: number; ends: number; restartAtMs: number | null };
 
@@ -81,6 +84,12 @@ export class WorkerCrew {
     this.#watch = null;
   }
 
+  /** Leaves them to a process of its own, which looks after them until `drainWorkers` or another `weir up`. */
+  handOver(): void {
+    this.leave();
+    this.#spawnAs(KEEPER_NAME, ['keep-workers']);
+  }
+
   #look(): void {
     for (const member of this.#members) {
       if (liveProcess(this.#options.settings.home, member.name) !== null) continue;
@@ -103,10 +112,16 @@ export class WorkerCrew {
   }
 
   #spawn(member: Member): void {
+    this.#spawnAs(member.name, ['worker', '--name', member.name]);
+    member.startedAtMs = performance.now();
+    member.restartAtMs = null;
+  }
+
+  #spawnAs(name: string, command: readonly string[]): void {
     const { settings } = this.#options;
-    const output = openLogFile(logFile(homeFolder(settings.home), member.name));
+    const output = openLogFile(logFile(homeFolder(settings.home), name));
     try {
-      const child = spawn(process.execPath, [WEIR, 'worker', '--name', member.name], {
+      const child = spawn(process.execPath, [WEIR, ...command], {
         // A session of its own: a Ctrl-C in the terminal must not reach it, since it is drained in order.
         detached: true,
         stdio: ['ignore', output, output],
@@ -114,12 +129,10 @@ export class WorkerCrew {
       });
       child.unref();
       child.on('error', () => {});
-      if (child.pid !== undefined) recordProcess(settings.home, member.name, child.pid);
+      if (child.pid !== undefined) recordProcess(settings.home, name, child.pid);
     } finally {
       closeSync(output);
     }
-    member.startedAtMs = performance.now();
-    member.restartAtMs = null;
   }
 }
 
@@ -128,6 +141,7 @@ function workerEnvironment({ settings, addresses }: CrewOptions): NodeJS.Process
     ...environment(),
     WEIR_HOME: settings.home,
     WEIR_PARTITIONS: String(settings.partitions),
+    WEIR_WORKERS: String(settings.workers),
     WEIR_LOG_LEVEL: settings.logLevel,
     WEIR_METRICS_ADDRESS: settings.metricsAddress,
     WEIR_KAFKA_BROKERS: addresses.kafka.brokers.join(','),
@@ -158,11 +172,22 @@ function messageIn(line: string): string {
   }
 }
 
+/** Ends the process that starts detached workers again, if there is one; the workers go on. */
+export async function relieveKeeper(home: string): Promise<void> {
+  const keeper = liveProcess(home, KEEPER_NAME);
+  if (keeper !== null) {
+    signalProcess(keeper, 'SIGTERM');
+    if (!(await hasEnded(keeper, KEEPER_ENDS_WITHIN_MS))) signalProcess(keeper, 'SIGKILL');
+  }
+  forgetProcess(home, KEEPER_NAME);
+}
+
 /**
  * Asks every worker of the home to end and waits: each commits the batch in hand first. Those that have not ended in time are
  * killed, which loses nothing: what was not committed is read again. Answers how many were there and how many were killed.
  */
 export async function drainWorkers(home: string, withinMs: number): Promise<{ workers: number; killed: number }> {
+  await relieveKeeper(home);
   const outcomes = await Promise.all(
     recordedWorkers(home).map(async (name) => {
       const identity = liveProcess(home, name);

@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
-import { liveProcess, metricsAddress, recordedWorkers } from './process-record.ts';
+import { isKept, liveProcess, metricsAddress, recordedWorkers } from './process-record.ts';
 
 /** `reasons`: why it is not ready, one sentence each. */
 export type WorkerReadiness = { readonly name: string; readonly ready: boolean; readonly reasons: readonly string[] };
@@ -10,10 +10,20 @@ export type WorkerReadiness = { readonly name: string; readonly ready: boolean; 
 const ASK_WITHIN_MS = 1_000;
 const Said = Type.Object({ reasons: Type.Optional(Type.Array(Type.String())) });
 
-/** Asks every worker of the home that lives; those of other homes and machines are not known here. */
+/** Asks every worker of the home, and names those that have ended unasked; others, on other machines, are not known here. */
 export async function workersReadiness(home: string): Promise<WorkerReadiness[]> {
-  const live = recordedWorkers(home).filter((name) => liveProcess(home, name) !== null);
-  return await Promise.all(live.toSorted().map(async (name) => await readinessOf(name, metricsAddress(home, name))));
+  return await Promise.all(
+    recordedWorkers(home)
+      .toSorted()
+      .map(async (name) =>
+        liveProcess(home, name) === null ? ended(home, name) : await readinessOf(name, metricsAddress(home, name)),
+      ),
+  );
+}
+
+function ended(home: string, name: string): WorkerReadiness {
+  const next = isKept(home) ? 'it is started again in a moment.' : 'nobody starts it again: `weir up --detach` does.';
+  return { name, ready: false, reasons: [`It has ended by itself, and ${next}`] };
 }
 
 async function readinessOf(name: string, address: string | null): Promise<WorkerReadiness> {
