@@ -15,6 +15,8 @@ type Circumstances = { readonly log: Log; readonly signal: AbortSignal; readonly
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
+/** A server that takes the connection and says nothing (its machine stands still) is no server. */
+const ANSWER_WITHIN_MS = 10_000;
 
 /** Waits for growing times between tries, up to ten seconds; ends early, without an error, when `signal` aborts. */
 export class PatientTries {
@@ -67,8 +69,11 @@ export async function connectPatiently(
     health.connects();
     let connection: NativeConnection | null = null;
     try {
-      connection = await NativeConnection.connect({ address });
-      await connection.workflowService.describeNamespace({ namespace });
+      connection = await connectInTime(address);
+      const { workflowService } = connection;
+      await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+        workflowService.describeNamespace({ namespace }),
+      );
       return connection;
     } catch (error) {
       await connection?.close().catch(() => {});
@@ -80,4 +85,21 @@ export async function connectPatiently(
     }
   }
   return null;
+}
+
+/** Temporal's own connecting knows no end: one that comes too late is closed again. */
+async function connectInTime(address: string): Promise<NativeConnection> {
+  const connecting = NativeConnection.connect({ address });
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      connecting.then(async (late) => await late.close()).catch(() => {});
+      reject(new Error(`no answer in ${ANSWER_WITHIN_MS / 1_000} s`));
+    }, ANSWER_WITHIN_MS);
+  });
+  try {
+    return await Promise.race([connecting, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -38,7 +38,8 @@ export async function closeWindow(input: CloseWindowInput): Promise<ClosedWindow
   const range = `${isoTime(input.fromMs)} to ${isoTime(throughMs)}`;
   const { moveClosed } = proxyActivities<Activities>({
     ...shared,
-    startToCloseTimeout: '1 minute',
+    // It waits for a connection and for the clock, and gives up on both sooner: after this its worker is lost.
+    startToCloseTimeout: '30 seconds',
     summary: `events before ${isoTime(throughMs)} are late from now on`,
   });
   const { closeRange } = proxyActivities<Activities>({

@@ -57,6 +57,21 @@ describe('a worker process', { timeout: 180_000 }, () => {
     expect(await world.ingested()).toBe(20);
   });
 
+  test('that starts while Temporal takes connections and says nothing tells so, and works once it speaks', async () => {
+    const { worker, world } = await worldOfWorker();
+    const { temporal } = worker.lines;
+    temporal.blackhole();
+    await worker.start();
+    const waits = (): boolean =>
+      worker.log.includes(`Temporal at ${temporal.address} does not answer (no answer in 10 s)`);
+    await eventually(waits, { deadlineMs: SOON_MS, what: 'the log says that Temporal does not answer' });
+    await temporal.heal();
+    await world.start();
+    await world.send(events(10));
+    await world.untilIngested(10);
+    expect(await world.ingested()).toBe(10);
+  });
+
   test('that drains is ended at once by a second signal, with a sentence, and what it had in hand comes again', async () => {
     const { worker, world } = await worldOfWorker();
     await worker.start();
