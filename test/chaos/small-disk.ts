@@ -16,6 +16,7 @@ import { join, sep } from 'node:path';
 
 const BALLAST = 'ballast';
 const MOST_TRIES = 100;
+const MOUNTS = '/proc/mounts';
 
 /** Why no small disk can be had here; null where one can. Mounting needs root, and not every container lets root. */
 export function whyNoSmallDisk(): string | null {
@@ -72,7 +73,9 @@ export class SmallDisk {
 
 /** Unmounts whatever is mounted inside this folder, so that it can be deleted. */
 export function unmountInside(folder: string): void {
-  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  // Only Linux has this list, and only there did SmallDisk mount anything.
+  if (!existsSync(MOUNTS)) return;
+  const mounts = readFileSync(MOUNTS, 'utf8').split('\n');
   for (const path of mounts.map((line) => line.split(' ')[1] ?? '')) {
     if (path.startsWith(`${folder}${sep}`)) unmount(path);
   }
@@ -94,5 +97,5 @@ function unmount(path: string): void {
 
 function run(command: string, args: readonly string[]): void {
   const { status, stderr, error } = spawnSync(command, [...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(error?.message ?? stderr.trim());
+  if (status !== 0) throw new Error(error?.message ?? stderr.trim().split('\n')[0]);
 }
