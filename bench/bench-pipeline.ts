@@ -9,7 +9,7 @@ import { connectKafka } from '../kafka/client.ts';
 import { ensureTopic, partitionOffsets } from '../kafka/topics.ts';
 import type { PartitionOffsets } from '../kafka/topics.ts';
 import type { StackAddresses } from '../local/stack.ts';
-import { generatorId, pipelineId, windowsId } from '../pipeline/ids.ts';
+import { generatorId, offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
 import { formatOffset } from '../pipeline/offset.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { migrate } from '../postgres/migrate.ts';
@@ -143,15 +143,24 @@ export class BenchPipeline {
     for (const process of this.#processes.splice(0)) await process.stop();
   }
 
+  /** Workflows that an orderly stop has ended refuse it. The pipeline first: it would start its children again. */
+  async #terminate(): Promise<void> {
+    const { topic } = this.spec;
+    const partitions = Array.from({ length: this.options.partitions }, (_, partition) => partitionId(topic, partition));
+    for (const id of [pipelineId(topic), generatorId(topic), windowsId(topic), offsetsId(topic), ...partitions]) {
+      await this.client.workflow
+        .getHandle(id)
+        .terminate('The bench is over.')
+        .catch(() => {});
+    }
+  }
+
   /** Ends what still runs and removes what was made, unless it is to be kept. */
   async close({ keep = this.options.keep }: { keep?: boolean } = {}): Promise<void> {
     const { options, spec } = this;
     await Promise.allSettled(this.#processes.splice(0).map(async (process) => await process.stop()));
+    await this.#terminate();
     if (!keep) {
-      await this.client.workflow
-        .getHandle(pipelineId(spec.topic))
-        .terminate('The bench is over.')
-        .catch(() => {});
       await this.pool.query(`drop schema if exists ${quoteSchema(spec.schema)} cascade`);
       const admin = connectKafka({ brokers: options.addresses.kafka.brokers }).kafka.admin();
       await admin.connect();

@@ -81,7 +81,7 @@ export async function benchSoak(options: SoakOptions): Promise<SoakOutcome> {
       users,
       summary: summarizeSoak(intervals),
       verify: ended.verify,
-      problem: problem ?? ended.problem,
+      problem: [problem, ended.problem].filter((sentence) => sentence !== null).join(' ') || null,
       samples: intervals.map(({ sample }) => sample),
     };
   } finally {
