@@ -93,7 +93,8 @@ function mount(path: string, megabytes: number): void {
 }
 
 function unmount(path: string): void {
-  run('umount', [path]);
+  // It is gone from this path at once; sessions may have a deleted file of it open for a while longer.
+  run('umount', ['--lazy', path]);
 }
 
 function run(command: string, args: readonly string[]): void {
