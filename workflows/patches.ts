@@ -9,7 +9,7 @@
 import { patched } from '@temporalio/workflow';
 
 export const PATCHES = {
-  /** Since 0.2: a pipeline knew nothing of a partition whose leases failed, and its status said that it ingested. */
+  /** A pipeline knew nothing of a partition whose leases failed, and its status said that it ingested. */
   tellFailures: 'tell-failures',
 } as const;
 
