@@ -1,7 +1,7 @@
 // How long to wait before the next try of something that fails: the one rule that every part of Weir waits by.
 
 /** `failures`: tries that failed in a row so far. `chance`: in [0, 1), from whatever source of chance the caller may use. */
-export type BackoffInput = {
+type BackoffInput = {
   readonly failures: number;
   readonly firstMs: number;
   readonly longestMs: number;

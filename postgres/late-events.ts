@@ -22,7 +22,7 @@ export async function lateEventsWaiting(db: Queryable, spec: Pick<PipelineSpec, 
 }
 
 /** Epoch ms of event time; `writtenThroughMs` null: nothing is written. `events`, `panes`: at most so many of each. */
-export type WaitingShare = {
+type WaitingShare = {
   readonly fromMs: number | null;
   readonly writtenThroughMs: number | null;
   readonly events: number;

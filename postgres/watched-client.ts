@@ -18,7 +18,7 @@ const ASK_WITHIN_MS = 2_500;
 const END_WITHIN_MS = 2_000;
 
 /** Nobody answers at PostgreSQL's address, or nobody any more. After a statement was sent its outcome is unknown. */
-export class PostgresUnreachableError extends Error {
+class PostgresUnreachableError extends Error {
   override readonly name = 'PostgresUnreachableError';
   /** The code of the error below (ECONNREFUSED, ...), if it has one. */
   readonly code: string | null;
