@@ -1,36 +1,38 @@
-// What the workers of a home say of their readiness, as `weir status` shows it.
-import { afterAll, describe, expect, test } from 'vitest';
+// Workers that have ended are named, with who starts them again.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-import { recordMetricsAddress, recordProcess } from '../../cli/process-record.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { KEEPER_NAME, recordProcess, workerName } from '../../cli/process-record.ts';
 import { workersReadiness } from '../../cli/worker-readiness.ts';
-import { HealthRecord } from '../../observability/health-record.ts';
-import { openMetrics } from '../../observability/metrics.ts';
-import { serveMetrics } from '../../observability/metrics-server.ts';
-import { temporaryHome } from '../local/temporary-home.ts';
+import { must } from '../../pipeline/ensure.ts';
 
-const { path: home } = temporaryHome();
-const health = new HealthRecord({ needs: ['kafka'] });
-const page = await serveMetrics(openMetrics({ processMetrics: false }), '127.0.0.1:0', health);
-afterAll(() => page.close());
+let home: string;
 
-describe.sequential('the workers of a home', () => {
-  test('are none before one was started', async () => {
-    expect(await workersReadiness(home)).toEqual([]);
-  });
-  test('are not ready before they answer', async () => {
-    recordProcess(home, 'worker-1', process.pid);
-    expect(await workersReadiness(home)).toMatchObject([{ name: 'worker-1', ready: false }]);
-    recordMetricsAddress(home, 'worker-1', '127.0.0.1:1');
-    const [worker] = await workersReadiness(home);
-    expect(worker?.reasons).toEqual([expect.stringContaining('does not answer at 127.0.0.1:1/readyz')]);
-  });
-  test('give the reasons why they are not ready, and none when they are', async () => {
-    recordMetricsAddress(home, 'worker-1', page.address);
-    health.polls(() => true);
-    health.checked('kafka', 'No Kafka broker answers: start it.');
-    const [worker] = await workersReadiness(home);
-    expect(worker).toMatchObject({ ready: false, reasons: [expect.stringContaining('No Kafka broker answers')] });
-    health.checked('kafka', null);
-    expect(await workersReadiness(home)).toEqual([{ name: 'worker-1', ready: true, reasons: [] }]);
-  });
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'weir-readiness-'));
+  const worker = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  await once(worker, 'spawn');
+  recordProcess(home, workerName(1), must(worker.pid, 'the process id of a worker'));
+  worker.kill('SIGKILL');
+  await once(worker, 'exit');
+});
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+test('a worker that has ended while nobody looks after it is named, with the command that brings it back', async () => {
+  const [worker] = await workersReadiness(home);
+  expect(worker).toMatchObject({ name: 'worker-1', ready: false });
+  expect(worker?.reasons.join(' ')).toMatch(/has ended by itself.*nobody starts it again.*weir up --detach/);
+});
+
+test('a worker that has ended beside its keeper is said to come back', async () => {
+  recordProcess(home, KEEPER_NAME, process.pid);
+  const [worker] = await workersReadiness(home);
+  expect(worker?.reasons.join(' ')).toMatch(/started again in a moment/);
 });
