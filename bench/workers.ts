@@ -104,15 +104,17 @@ async function play(stage: Stage): Promise<Pick<WorkersOutcome, 'quiet' | 'kill'
   const killed = must(stage.crew.shift(), 'a worker to kill');
   const before = await leaseHolders(stage.bench);
   stage.watch.reset();
-  const killedMs = performance.now();
   process.kill(killed.pid, 'SIGKILL');
   const lost = partitionsOf(before, (holder) => holder === killed.pid);
   // Alone, nobody takes over before the new one is there.
   const restarted = stage.crew.length === 0 ? await restart(stage) : null;
-  await until(
-    () => stage.watch.allMoved(lost, killedMs + LOOK_EVERY_MS),
-    'the partitions of the killed worker commit again',
-  );
+  // Only then: a commit may be seen a while after the worker that made it was killed.
+  await until(async () => {
+    const now = await leaseHolders(stage.bench);
+    return lost.every((partition) => now[partition] !== null && now[partition] !== killed.pid);
+  }, 'the partitions of the killed worker are held again');
+  const heldMs = performance.now();
+  await until(() => stage.watch.allMoved(lost, heldMs), 'the partitions of the killed worker commit again');
   const kill = {
     partitions: lost.length,
     standstill: stage.watch.longest(lost),
