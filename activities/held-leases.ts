@@ -10,10 +10,10 @@ type Holding = HeldLease & { readonly yield: AbortController };
 type Refusals = { readonly sinceMs: number; readonly count: number };
 
 /**
- * How often in a row a lease is passed on before it is taken all the same: one more than a worker has polls waiting
- * (workers/worker.ts), since the poll that has waited longest is served first. No partition is left without a taker.
+ * How often in a row a lease is passed on before it is taken all the same, some 30 ms each: Temporal may offer it to the same
+ * worker again although others wait, since a task queue has several parts. No partition is left without a taker.
  */
-const MOST_REFUSALS = 2;
+const MOST_REFUSALS = 5;
 const REFUSALS_COUNT_FOR_MS = 10_000;
 /** A lease that comes again this soon after it was given back found nobody else. */
 const RETURNED_WITHIN_MS = 10_000;

@@ -37,13 +37,14 @@ const ACTIVITY_QUEUE = 2;
 export async function keepSpread(options: SpreadOptions): Promise<void> {
   const { lookEveryMs, held, log, signal } = options;
   let waitMs = lookEveryMs;
+  const seen: Seen = { partitions: null };
   while (!signal.aborted) {
     // Up to a fifth more or less, so that workers which started together don't act together.
     await wait(waitMs * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
     waitMs = lookEveryMs;
     try {
-      if (await look(options)) waitMs = lookEveryMs / SOONER;
+      if (await look(options, seen)) waitMs = lookEveryMs / SOONER;
     } catch (error) {
       held.share = Infinity;
       log.debug({ cause: messageOf(error) }, 'Temporal did not say who else takes leases; they stay where they are');
@@ -51,12 +52,19 @@ export async function keepSpread(options: SpreadOptions): Promise<void> {
   }
 }
 
-/** Brings the share up to date. True when a lease was given back. */
-async function look(options: SpreadOptions): Promise<boolean> {
+type Seen = { partitions: number | null };
+
+/** Brings the share up to date. True when a lease was given back, or when there is no telling yet. */
+async function look(options: SpreadOptions, seen: Seen): Promise<boolean> {
   const { taskQueue, identity, held, log, signal } = options;
   const view = { identity, pollers: await pollersOf(options), lastTakeoverMs: held.lastTakeoverMs };
   const workers = liveWorkers(view);
-  held.share = workers === 1 ? Infinity : fairShare({ ...view, partitions: await partitionsOf(options) });
+  const partitions = workers === 1 ? null : await partitionsOf(options);
+  // Temporal's lists lag behind: of a pipeline that starts, only some partitions are there at first.
+  const isSure = partitions === seen.partitions;
+  seen.partitions = partitions;
+  held.share = partitions === null || !isSure ? Infinity : fairShare({ ...view, partitions });
+  if (!isSure) return true;
   log.debug({ held: held.all.length, share: held.share, workers }, 'Looked at who takes leases');
   const lease = leaseToYield(held.all, held.share);
   if (lease === null || signal.aborted) return false;

@@ -62,8 +62,8 @@ const DRAIN_WITHIN = '20 seconds';
 /** What still runs in PostgreSQL once the activities are over belongs to nobody. */
 const POOL_ENDS_WITHIN_MS = 2_000;
 /**
- * The poll that has waited longest gets the lease that is offered: with one, another worker is asked as soon as this one has
- * passed a lease on. One begins dozens of leases a second.
+ * The fewer polls of a worker wait, the sooner another worker is asked after this one has passed a lease on. One begins dozens
+ * of leases a second.
  */
 const WAITING_LEASE_POLLS = 1;
 /** Runs shorter than this count as one more failure in a row when they end by themselves. */

@@ -20,7 +20,7 @@ describe('HeldLeases', () => {
     const held = new HeldLeases();
     held.share = 1;
     held.begin(of(0), offer);
-    expect(Array.from({ length: 3 }, () => held.passesOn(of(1), offer))).toEqual([true, true, false]);
+    expect(Array.from({ length: 6 }, () => held.passesOn(of(1), offer))).toEqual([true, true, true, true, true, false]);
     expect(held.passesOn(of(2), offer)).toBe(true);
   });
 
