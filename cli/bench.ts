@@ -5,7 +5,7 @@ import { amount, duration } from '../pipeline/setting-values.ts';
 import type { StackAddresses } from '../local/stack.ts';
 import { addressesOf } from './addresses.ts';
 import { createCommand, parsedBy, settingsOf } from './command.ts';
-import { listenForInterrupts } from './interrupts.ts';
+import { listenForInterrupts } from '../workers/interrupts.ts';
 import { printLine, printProgress } from './output.ts';
 
 /** The group of commands. */

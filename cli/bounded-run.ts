@@ -6,7 +6,7 @@ import { formatOffset } from '../pipeline/offset.ts';
 import type { WindowsState } from '../workflows/commands.ts';
 import type { Plan, Running } from './bring-up.ts';
 import { CliFailure } from './failure.ts';
-import { waitMs } from './interrupts.ts';
+import { waitMs } from '../workers/interrupts.ts';
 import { grouped, plural, printJson, printLine, tableOf } from './output.ts';
 import { openStatusReader } from './status-report.ts';
 import type { StatusReader, StatusReport } from './status-report.ts';

@@ -7,7 +7,7 @@ import { messageOf, must } from '../pipeline/ensure.ts';
 import { newestResultRows } from '../postgres/closed-windows.ts';
 import type { Plan, Running } from './bring-up.ts';
 import { explain } from './failure.ts';
-import { waitMs } from './interrupts.ts';
+import { waitMs } from '../workers/interrupts.ts';
 import { addressLines, liveView } from './live-view.ts';
 import { printLine } from './output.ts';
 import { openStatusReader } from './status-report.ts';

@@ -1,7 +1,7 @@
 // A worker as a process of its own: log, metrics page, probes and signals around runWorker.
 import type { WorkflowBundleOption } from '@temporalio/worker';
 
-import { listenForInterrupts } from '../cli/interrupts.ts';
+import { listenForInterrupts } from './interrupts.ts';
 import { HealthRecord } from '../observability/health-record.ts';
 import { openLog } from '../observability/log.ts';
 import { openMetrics } from '../observability/metrics.ts';

@@ -1,7 +1,7 @@
 // Ctrl-C and SIGTERM: what the first, the one right behind it and a later one mean.
 import { expect, onTestFinished, test } from 'vitest';
 
-import { listenForInterrupts } from '../../cli/interrupts.ts';
+import { listenForInterrupts } from '../../workers/interrupts.ts';
 import { eventually } from '../support/eventually.ts';
 
 test('the first signal asks for an orderly end, its echo is the same one, and one that comes later insists', async () => {
