@@ -50,7 +50,8 @@ export class CommitChain {
   constructor(parts: ChainParts) {
     const { spec, checkpoint, client } = parts;
     this.#parts = parts;
-    this.#committer = new BatchCommitter(client, { spec, partition: checkpoint.partition, epoch: checkpoint.epoch });
+    const { partition, epoch, reachedOffset } = checkpoint;
+    this.#committer = new BatchCommitter(client, { spec, partition, epoch, reachedOffset });
     const rules = { maxFutureMs: spec.maxFutureMs, retentionMs: spec.retentionMs };
     this.#judge = (message) => parseMessage(message, rules);
     this.#nextOffset = checkpoint.nextOffset;

@@ -12,11 +12,14 @@ export type Counts = {
 
 /**
  * One row of `checkpoints`. `epoch` is the fence: only the holder of the newest may commit. `watermarkMs` is null until
- * the first event. `committedAtMs` is PostgreSQL's clock at the last commit.
+ * the first event. `committedAtMs` is PostgreSQL's clock at the last commit. `run` is 1 until the partition is rewound; first
+ * offset and counts are those of the present run. `reachedOffset`: offsets below it were read by earlier runs; 0 in run 1.
  */
 export type Checkpoint = {
   readonly topic: string;
   readonly partition: number;
+  readonly run: number;
+  readonly reachedOffset: number;
   readonly firstOffset: number;
   readonly nextOffset: number;
   readonly epoch: number;

@@ -6,19 +6,27 @@ import type { Message } from './message.ts';
 import type { Verdict } from './parse-message.ts';
 import type { RecentIdentities } from './recent-identities.ts';
 import type { Rejection } from './rejection.ts';
+import { replayedLetter } from './replay-headers.ts';
 
 /** An event with the message it came from: where in the log it stands. */
 export type RecordedEvent = { readonly event: Event; readonly message: Message };
 export type RejectedMessage = { readonly rejection: Rejection; readonly message: Message };
 
-/** Covers the offsets `[fromOffset, toOffset)` of one partition: what is in none of the three lists held no message. */
+/**
+ * Covers the offsets `[fromOffset, toOffset)` of one partition: what is in none of the three lists held no message.
+ * `hasReplays`: some message says that it repeats a dead letter.
+ */
 export type MicroBatch = {
   readonly fromOffset: number;
   readonly toOffset: number;
   readonly events: readonly RecordedEvent[];
   readonly rejected: readonly RejectedMessage[];
-  readonly duplicateOffsets: readonly number[];
+  readonly duplicates: readonly RecordedEvent[];
+  readonly hasReplays: boolean;
 };
+
+/** A message that says it repeats the dead letter `letter`, at `offset`. `event` null: it was refused again. */
+export type Replay = { readonly letter: number; readonly offset: number; readonly event: Event | null };
 
 export type FetchedRange = {
   readonly messages: readonly Message[];
@@ -34,28 +42,27 @@ export function formMicroBatch(
 ): MicroBatch {
   const events: RecordedEvent[] = [];
   const rejected: RejectedMessage[] = [];
-  const duplicateOffsets: number[] = [];
+  const duplicates: RecordedEvent[] = [];
+  let hasReplays = false;
   for (const message of messages) {
     const verdict = judge(message);
     if (verdict.rejection) rejected.push({ rejection: verdict.rejection, message });
     else if (recent.add(verdict.event)) events.push({ event: verdict.event, message });
-    else duplicateOffsets.push(message.offset);
+    else duplicates.push({ event: verdict.event, message });
+    if (message.headers.length > 0) hasReplays ||= replayedLetter(message.headers) !== null;
   }
-  return { fromOffset, toOffset: nextOffset, events, rejected, duplicateOffsets };
+  return { fromOffset, toOffset: nextOffset, events, rejected, duplicates, hasReplays };
 }
 
 /**
  * What the batch adds to its partition's counts when every event of it is inserted and `late` of them are late. Skipped:
  * control records, compacted and aborted messages, seen as offsets that nothing came from.
  */
-export function countsOf(
-  { fromOffset, toOffset, events, rejected, duplicateOffsets }: MicroBatch,
-  late: number,
-): Counts {
-  const seen = events.length + rejected.length + duplicateOffsets.length;
+export function countsOf({ fromOffset, toOffset, events, rejected, duplicates }: MicroBatch, late: number): Counts {
+  const seen = events.length + rejected.length + duplicates.length;
   return {
     recorded: events.length,
-    duplicate: duplicateOffsets.length,
+    duplicate: duplicates.length,
     late,
     rejected: rejected.length,
     skipped: toOffset - fromOffset - seen,
@@ -88,8 +95,23 @@ function part(batch: MicroBatch, fromOffset: number, toOffset: number): MicroBat
     toOffset,
     events: batch.events.filter(({ message }) => inside(message.offset)),
     rejected: batch.rejected.filter(({ message }) => inside(message.offset)),
-    duplicateOffsets: batch.duplicateOffsets.filter(inside),
+    duplicates: batch.duplicates.filter(({ message }) => inside(message.offset)),
+    hasReplays: batch.hasReplays,
   };
+}
+
+/** The batch's replays by offset. An event counts whether it is new or a duplicate: it is in the table either way. */
+export function replaysOf({ events, duplicates, rejected, hasReplays }: MicroBatch): Replay[] {
+  if (!hasReplays) return [];
+  const replays: Replay[] = [];
+  const add = ({ headers, offset }: Message, event: Event | null): void => {
+    const letter = replayedLetter(headers);
+    if (letter !== null) replays.push({ letter, offset, event });
+  };
+  for (const { message, event } of events) add(message, event);
+  for (const { message, event } of duplicates) add(message, event);
+  for (const { message } of rejected) add(message, null);
+  return replays.toSorted((one, other) => one.offset - other.offset);
 }
 
 /**

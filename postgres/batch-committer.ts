@@ -5,14 +5,15 @@ import type { Counts } from '../pipeline/checkpoint.ts';
 import { messageOf, must } from '../pipeline/ensure.ts';
 import { partitionId } from '../pipeline/ids.ts';
 import { addCounts, countsOf, refuseOnlyEvent, splitMicroBatch } from '../pipeline/micro-batch.ts';
-import type { MicroBatch, RecordedEvent } from '../pipeline/micro-batch.ts';
-import { plainCommitSql, stagedCommitSql } from './commit-sql.ts';
+import type { MicroBatch, RecordedEvent, Replay } from '../pipeline/micro-batch.ts';
+import { isReread, plainCommitSql, stagedCommitSql } from './commit-sql.ts';
 import type { Claim, Step } from './commit-sql.ts';
 import { CopyBuffer } from './copy-buffer.ts';
 import { encodeDeadLetters } from './dead-letters.ts';
 import { EventDays } from './event-days.ts';
 import { encodeEvents, encodeLateEvents } from './event-rows.ts';
 import { fusedCopy } from './fused-copy.ts';
+import { knownReplays } from './replay-outcomes.ts';
 import { quoteSchema } from './schema-name.ts';
 import { CLOSED_MEANWHILE, FENCED, isDataError, isDuplicate, sqlState } from './sqlstate.ts';
 
@@ -31,8 +32,8 @@ export class FencedError extends Error {
 export type PreparedBatch = { readonly batch: MicroBatch; readonly events: Buffer; readonly letters: Buffer };
 
 /**
- * How a batch went in, up to `toOffset`: its end, unless a row was refused. `staged`: through the staging table, because of duplicates; `refused`: rows that PostgreSQL would
- * not take; `remarked`: times that closed_through had moved meanwhile and late events were marked again.
+ * How a batch went in, up to `toOffset`: its end, unless a row was refused. `staged`: through the staging table, because of
+ * duplicates or because it was read before; `refused`: rows that PostgreSQL would not take; `remarked`: times that closed_through had moved meanwhile and late events were marked again.
  */
 export type Committed = {
   readonly toOffset: number;
@@ -78,7 +79,9 @@ export class BatchCommitter {
   async commit(prepared: PreparedBatch): Promise<Committed> {
     try {
       await this.#days.ensureFor(prepared.batch);
-      return await this.#commitMarked(prepared);
+      const { schema } = this.#claim.spec;
+      const replays = prepared.batch.hasReplays ? await knownReplays(this.#client, schema, prepared.batch) : [];
+      return await this.#commitMarked(prepared, replays);
     } catch (error) {
       if (sqlState(error) === FENCED) throw new FencedError(this.#claim, { cause: error });
       if (isDataError(error) && prepared.batch.events.length > 0) return await this.#bisect(prepared.batch, error);
@@ -87,10 +90,10 @@ export class BatchCommitter {
   }
 
   /** Marks late events against the newest closed_through this lease knows; looks again when PostgreSQL knows a newer one. */
-  async #commitMarked(prepared: PreparedBatch): Promise<Committed> {
+  async #commitMarked(prepared: PreparedBatch, replays: readonly Replay[]): Promise<Committed> {
     for (let remarked = 0; ; remarked++) {
       try {
-        return { ...(await this.#commitOnce(prepared)), remarked };
+        return { ...(await this.#commitOnce(prepared, replays)), remarked };
       } catch (error) {
         if (sqlState(error) !== CLOSED_MEANWHILE || remarked === MOST_REMARKS) throw error;
         await this.#readClosedThrough();
@@ -98,30 +101,32 @@ export class BatchCommitter {
     }
   }
 
-  async #commitOnce({ batch, events, letters }: PreparedBatch): Promise<Omit<Committed, 'remarked'>> {
+  async #commitOnce(prepared: PreparedBatch, replays: readonly Replay[]): Promise<Omit<Committed, 'remarked'>> {
+    const { batch, letters } = prepared;
     const late = batch.events.filter(({ event }) => event.occurredAtMs < this.#closedThroughMs);
-    const step = this.#step(batch, late.length);
-    const hasRejected = batch.rejected.length > 0;
-    const copies: Buffer[] = batch.events.length > 0 ? [events] : [];
+    const step: Step = { ...this.#step(batch, late.length), replays };
+    if (isReread(this.#claim, batch)) return await this.#commitStaged(prepared, step);
+    const copies: Buffer[] = batch.events.length > 0 ? [prepared.events] : [];
     if (late.length > 0) copies.push(this.#encodeLate(late));
-    if (hasRejected) copies.push(letters);
+    if (step.counts.rejected > 0) copies.push(letters);
     try {
       await fusedCopy(this.#client, plainCommitSql(this.#claim, step), copies);
       return { toOffset: batch.toOffset, counts: step.counts, staged: false, refused: 0 };
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
-    const rows = await fusedCopy(
-      this.#client,
-      stagedCommitSql(this.#claim, step),
-      hasRejected ? [events, letters] : [events],
-    );
+    return await this.#commitStaged(prepared, step);
+  }
+
+  async #commitStaged({ batch, events, letters }: PreparedBatch, step: Step): Promise<Omit<Committed, 'remarked'>> {
+    const copies = step.counts.rejected > 0 ? [events, letters] : [events];
+    const rows = await fusedCopy(this.#client, stagedCommitSql(this.#claim, step), copies);
     const [recorded, lateRecorded] = must(rows.at(-1), 'counts of a staged batch').map(Number);
     const counts = stagedCounts(step.counts, recorded ?? 0, lateRecorded ?? 0);
     return { toOffset: batch.toOffset, counts, staged: true, refused: 0 };
   }
 
-  #step(batch: MicroBatch, late: number): Step {
+  #step(batch: MicroBatch, late: number): Omit<Step, 'replays'> {
     let max = Number.NEGATIVE_INFINITY;
     let minOnTime = Number.POSITIVE_INFINITY;
     const closed = this.#closedThroughMs;
@@ -131,13 +136,11 @@ export class BatchCommitter {
       if (ms >= closed && ms < minOnTime) minOnTime = ms;
     }
     return {
-      fromOffset: batch.fromOffset,
-      toOffset: batch.toOffset,
+      batch,
       counts: countsOf(batch, late),
       maxOccurredAtMs: Number.isFinite(max) ? max : null,
       minOnTimeMs: Number.isFinite(minOnTime) ? minOnTime : null,
       closedThroughMs: closed,
-      hasRejected: batch.rejected.length > 0,
     };
   }
 

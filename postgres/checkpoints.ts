@@ -19,6 +19,8 @@ export class ForeignSchemaError extends Error {}
 type CheckpointRow = {
   topic: string;
   partition: number;
+  run: number;
+  reached_offset: string;
   first_offset: string;
   next_offset: string;
   epoch: string;
@@ -31,14 +33,21 @@ type CheckpointRow = {
   skipped: string;
 };
 
-const COLUMNS = `topic, partition, first_offset, next_offset, epoch, recorded, duplicate, late, rejected, skipped,
-  (extract(epoch from watermark) * 1000)::float8 as watermark_ms,
-  (extract(epoch from committed_at) * 1000)::float8 as committed_at_ms`;
+/** Of the rows `c` of checkpoints. */
+const columns = (tables: string): string => `
+  c.topic, c.partition, c.run, c.first_offset, c.next_offset, c.epoch,
+  c.recorded, c.duplicate, c.late, c.rejected, c.skipped,
+  coalesce((select max(r.next_offset) from ${tables}.checkpoint_runs r
+    where r.topic = c.topic and r.partition = c.partition), 0) as reached_offset,
+  (extract(epoch from c.watermark) * 1000)::float8 as watermark_ms,
+  (extract(epoch from c.committed_at) * 1000)::float8 as committed_at_ms`;
 
 function toCheckpoint(row: CheckpointRow): Checkpoint {
   return {
     topic: row.topic,
     partition: row.partition,
+    run: row.run,
+    reachedOffset: parseOffset(row.reached_offset),
     firstOffset: parseOffset(row.first_offset),
     nextOffset: parseOffset(row.next_offset),
     epoch: Number(row.epoch),
@@ -56,8 +65,9 @@ function toCheckpoint(row: CheckpointRow): Checkpoint {
 
 /** All checkpoints of the topic, by partition. */
 export async function readCheckpoints(db: Queryable, { schema, topic }: Where): Promise<Checkpoint[]> {
+  const tables = quoteSchema(schema);
   const { rows } = await db.query<CheckpointRow>(
-    `select ${COLUMNS} from ${quoteSchema(schema)}.checkpoints where topic = $1 order by partition`,
+    `select ${columns(tables)} from ${tables}.checkpoints c where topic = $1 order by partition`,
     [topic],
   );
   return rows.map(toCheckpoint);
@@ -65,8 +75,9 @@ export async function readCheckpoints(db: Queryable, { schema, topic }: Where): 
 
 /** One partition's checkpoint, or null when nobody has made it yet. */
 export async function readCheckpoint(db: Queryable, where: Where, partition: number): Promise<Checkpoint | null> {
+  const tables = quoteSchema(where.schema);
   const { rows } = await db.query<CheckpointRow>(
-    `select ${COLUMNS} from ${quoteSchema(where.schema)}.checkpoints where topic = $1 and partition = $2`,
+    `select ${columns(tables)} from ${tables}.checkpoints c where topic = $1 and partition = $2`,
     [where.topic, partition],
   );
   return rows[0] ? toCheckpoint(rows[0]) : null;
@@ -130,8 +141,9 @@ export async function holdingCheckpoint<T>(
 }
 
 async function raiseEpoch(client: pg.PoolClient, { schema, topic }: Where, partition: number): Promise<Checkpoint> {
+  const tables = quoteSchema(schema);
   const { rows } = await client.query<CheckpointRow>(
-    `update ${quoteSchema(schema)}.checkpoints set epoch = epoch + 1 where topic = $1 and partition = $2 returning ${COLUMNS}`,
+    `update ${tables}.checkpoints c set epoch = epoch + 1 where topic = $1 and partition = $2 returning ${columns(tables)}`,
     [topic, partition],
   );
   return toCheckpoint(

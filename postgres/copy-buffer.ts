@@ -6,6 +6,12 @@ const POSTGRES_EPOCH_MS = 946_684_800_000;
 /** Years 1 and 9999: what a record's own Kafka timestamp says is up to its sender, and must not fail a batch. */
 const EARLIEST_MS = -62_135_596_800_000;
 const LATEST_MS = 253_402_300_799_999;
+
+/** Epoch milliseconds that a stranger chose: beyond the years 1 to 9999 the nearest instant within them. */
+export function storableMs(ms: number): number {
+  return Math.max(EARLIEST_MS, Math.min(LATEST_MS, ms));
+}
+
 const TEXT_OID = 25;
 const INT4_OID = 23;
 const NUMERIC_BASE = 10_000;
@@ -81,9 +87,9 @@ export class CopyBuffer {
     this.#at = this.#bytes.writeUInt32BE(low - carry * 4_294_967_296, this.#at);
   }
 
-  /** Epoch milliseconds that a stranger chose: beyond the years 1 to 9999 the nearest instant within them. */
+  /** Epoch milliseconds that a stranger chose: see `storableMs`. */
   clampedTimestamptz(ms: number): void {
-    this.timestamptz(Math.max(EARLIEST_MS, Math.min(LATEST_MS, ms)), 0);
+    this.timestamptz(storableMs(ms), 0);
   }
 
   text(value: string | null | undefined): void {

@@ -8,6 +8,8 @@ import type { Checkpoint } from '../../pipeline/checkpoint.ts';
 const checkpoint = (partition: number, changes: Partial<Checkpoint> = {}): Checkpoint => ({
   topic: 'orders',
   partition,
+  run: 1,
+  reachedOffset: 0,
   firstOffset: 100,
   nextOffset: 110,
   epoch: 1,
