@@ -4,7 +4,7 @@ import type pg from 'pg';
 
 import type { CloseMetrics } from '../observability/metrics.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { amendWindows } from '../postgres/amend-windows.ts';
+import { NOTHING_AMENDED, amendWindows } from '../postgres/amend-windows.ts';
 import type { Amended } from '../postgres/amend-windows.ts';
 import { beating } from './beating.ts';
 import { toFailure } from './failures.ts';
@@ -16,9 +16,8 @@ export const createAmendLate =
   ({ pool, metrics }: AmendDeps) =>
   async ({ spec }: { readonly spec: PipelineSpec }): Promise<Amended> => {
     try {
-      const start: Amended = { panes: 0, windows: 0, rows: 0 };
       let counted = 0;
-      return await beating(start, async (getOn) => {
+      return await beating(NOTHING_AMENDED, async (getOn) => {
         const onPanes = (amended: Amended): void => {
           metrics.windowsAmended({ topic: spec.topic, windows: amended.windows - counted });
           counted = amended.windows;

@@ -8,24 +8,41 @@ import { windowsOf } from '../pipeline/window.ts';
 import type { Span, WindowKind } from '../pipeline/window.ts';
 import { amendRowsSql } from './amended-rows.ts';
 import { withClockHeld } from './closed-through.ts';
-import { lateEventsWaiting, markAppliedSql, waitingPanes } from './late-events.ts';
+import { clearHorizonMarksSql, lateEventsWaiting, markAppliedSql, waitingPanes } from './late-events.ts';
 import { rewriteFactsSql } from './pane-facts.ts';
+import type { Cause } from './revised-rows.ts';
 import { runTogether, sumOf } from './run-together.ts';
 
-/** `panes` were dirty; `windows` got a new revision; `rows` of result tables were written, added or removed. */
-export type Amended = { readonly panes: number; readonly windows: number; readonly rows: number };
+/** `panes` were dirty; `windows` got a new revision; `rows` of result tables were written or added; late `events` are in now. */
+export type Amended = {
+  readonly panes: number;
+  readonly windows: number;
+  readonly rows: number;
+  readonly events: number;
+};
+
+export const NOTHING_AMENDED: Amended = { panes: 0, windows: 0, rows: 0, events: 0 };
 
 export type AmendOptions = {
+  /** Only late events of these panes (epoch ms of event time); all when absent. */
+  readonly range?: Span;
+  /** Takes in those beyond the amend horizon too, and clears their mark. */
+  readonly includeBeyondHorizon?: boolean;
+  /** What `amendments` gives as the cause; "late event" when absent. */
+  readonly cause?: Cause;
   /** Most panes recomputed in one transaction; 50 when absent. */
   readonly panesPerTransaction?: number;
   /** Late events whose panes make up one transaction; 500 when absent. */
   readonly eventsPerTransaction?: number;
+  /** So many may make up one transaction where they share a window; 3,000 when absent. */
+  readonly eventsTogether?: number;
   /** Told after every transaction what was amended so far. */
   readonly onPanes?: (amended: Amended) => void;
 };
 
 /** What a transaction costs is told by its late events, not by its panes: this many take about half a second. */
 const EVENTS_A_TRANSACTION = 500;
+const EVENTS_TOGETHER = 3_000;
 const PANES_A_TRANSACTION = 50;
 
 /**
@@ -35,49 +52,63 @@ const PANES_A_TRANSACTION = 50;
  * between two transactions.
  */
 export async function amendWindows(pool: pg.Pool, spec: PipelineSpec, options: AmendOptions = {}): Promise<Amended> {
+  const { range, includeBeyondHorizon = false, cause = 'late event' } = options;
   const share = {
     panes: options.panesPerTransaction ?? PANES_A_TRANSACTION,
     events: options.eventsPerTransaction ?? EVENTS_A_TRANSACTION,
+    together: options.eventsTogether ?? EVENTS_TOGETHER,
+    includeBeyondHorizon,
   };
-  let fromMs: number | null = null;
-  let total: Amended = { panes: 0, windows: 0, rows: 0 };
+  let fromMs: number | null = range?.startMs ?? null;
+  let total = NOTHING_AMENDED;
   // Asked before the clock is held: mostly there is nothing to amend.
-  if ((await lateEventsWaiting(pool, spec)) === 0) return total;
+  if (!includeBeyondHorizon && (await lateEventsWaiting(pool, spec)) === 0) return total;
   for (;;) {
     const step = await withClockHeld(pool, spec, async (client, { writtenThroughMs }) => {
-      const panes = await waitingPanes(client, spec.schema, { ...share, fromMs, writtenThroughMs });
+      if (writtenThroughMs === null) return null;
+      const toMs = Math.min(writtenThroughMs, range?.endMs ?? Infinity);
+      const panes = await waitingPanes(client, spec.schema, { ...share, fromMs, toMs });
       const last = panes.at(-1);
-      if (last === undefined || writtenThroughMs === null) return null;
-      return { ...(await amendPanes(client, spec, { panes, writtenThroughMs })), throughMs: last.endMs };
+      if (last === undefined) return null;
+      if (includeBeyondHorizon) await client.query(clearHorizonMarksSql(spec.schema, panes));
+      return { ...(await amendPanes(client, spec, { panes, writtenThroughMs, cause })), throughMs: last.endMs };
     });
     if (step === null) return total;
     total = {
       panes: total.panes + step.panes,
       windows: total.windows + step.windows,
       rows: total.rows + step.rows,
+      events: total.events + step.events,
     };
     fromMs = step.throughMs;
     options.onPanes?.(total);
   }
 }
 
+type DirtyPanes = { readonly panes: readonly Span[]; readonly writtenThroughMs: number; readonly cause: Cause };
+
 async function amendPanes(
   client: pg.PoolClient,
   { schema }: PipelineSpec,
-  { panes, writtenThroughMs }: { panes: readonly Span[]; writtenThroughMs: number },
+  { panes, writtenThroughMs, cause }: DirtyPanes,
 ): Promise<Amended> {
   const statements: string[] = [];
   for (const aggregate of AGGREGATES) {
     const windows = writtenWindowsOver(aggregate.window, panes, writtenThroughMs);
     const last = windows.at(-1);
-    if (last) statements.push(amendRowsSql(aggregate, schema, { panes, windows, lastStartMs: last.startMs }));
+    if (last) statements.push(amendRowsSql(aggregate, schema, { panes, windows, lastStartMs: last.startMs, cause }));
   }
   const answers = await runTogether(client, [
     rewriteFactsSql(schema, panes),
     ...statements,
     markAppliedSql(schema, panes),
   ]);
-  return { panes: panes.length, windows: sumOf(answers, 'windows'), rows: sumOf(answers, 'rows') };
+  return {
+    panes: panes.length,
+    windows: sumOf(answers, 'windows'),
+    rows: sumOf(answers, 'rows'),
+    events: answers.at(-1)?.rowCount ?? 0,
+  };
 }
 
 /** The windows that hold one of the panes and end by `writtenThroughMs`, each once. Later ones are not written yet. */

@@ -5,11 +5,18 @@ import type { Span } from '../pipeline/window.ts';
 import { inSpans, instant, interval, isAmong } from './instant.ts';
 import { lateEventsSql } from './late-events.ts';
 import { eventsColumn, keyColumns, measureColumns, measuresFromFacts } from './result-sql.ts';
-import { ofItsTypes, resultColumns, windowStartsOf } from './result-sql.ts';
+import { ofItsTypes, windowStartsOf } from './result-sql.ts';
+import { revisedRowsSql } from './revised-rows.ts';
+import type { Cause } from './revised-rows.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** The dirty panes, the written windows that hold one of them (neither is empty), and the start of the last such window. */
-export type Dirt = { readonly panes: readonly Span[]; readonly windows: readonly Span[]; readonly lastStartMs: number };
+export type Dirt = {
+  readonly panes: readonly Span[];
+  readonly windows: readonly Span[];
+  readonly lastStartMs: number;
+  readonly cause: Cause;
+};
 
 /**
  * One statement that answers with `windows` and `rows`, the numbers of those amended. Only rows whose group a waiting late
@@ -18,7 +25,7 @@ export type Dirt = { readonly panes: readonly Span[]; readonly windows: readonly
  */
 export function amendRowsSql(aggregate: Aggregate, schema: string, dirt: Dirt): string {
   return `with ${touchedRows(aggregate, schema, dirt)}, ${freshRows(aggregate, schema, dirt)},
-    ${changedRows(aggregate, schema)}, ${writtenRows(aggregate, schema)}, ${listedAmendments(aggregate, schema)}
+    ${changedRows(aggregate, schema)}, ${revisedRowsSql(aggregate, schema, dirt.cause)}, ${renewedWindows(aggregate, schema)}
     select (select count(*)::float8 from renewed) as windows, (select count(*)::float8 from listed) as rows`;
 }
 
@@ -48,64 +55,27 @@ function freshRows(aggregate: Aggregate, schema: string, { windows }: Dirt): str
     )`;
 }
 
-/** `changed`: the fresh rows that differ, with what stands in the result table; and `revisions`: their windows' next. */
+/** `changed`: the fresh rows that differ, with what stands in the result table. */
 function changedRows(aggregate: Aggregate, schema: string): string {
-  const tables = quoteSchema(schema);
   const measures = measureColumns(aggregate);
   const events = eventsColumn(aggregate);
   const list = (alias: string): string => measures.map((measure) => `${alias}.${measure}`).join(', ');
   return `
     changed as materialized (
-      select f.*, r.${events} is null as is_new, to_jsonb(r) as before, f.${events} - coalesce(r.${events}, 0) as more_events
-      from fresh f left join ${tables}.${aggregate.name} r using (${keyColumns(aggregate).join(', ')})
+      select f.*, r.${events} is null as is_new, false as is_gone, to_jsonb(r) as before,
+        f.${events} - coalesce(r.${events}, 0) as more_events
+      from fresh f left join ${quoteSchema(schema)}.${aggregate.name} r using (${keyColumns(aggregate).join(', ')})
       where row(${list('f')}) is distinct from row(${list('r')})
-    ),
-    revisions as materialized (
-      select c.window_start, c.window_end, coalesce(w.revision, 1) + 1 as revision, coalesce(w.closed_at, now()) as closed_at,
-        c.more_events
-      from (select window_start, window_end, sum(more_events) as more_events from changed group by 1, 2) c
-      left join ${tables}.windows w on w.aggregate = '${aggregate.name}' and w.window_start = c.window_start
     )`;
 }
 
-/**
- * Writes the changed rows into the result table. Update and insert apart rather than "on conflict": every part of a WITH
- * sees the table as it was, and the clock is held, so `is_new` is exact. Each returns what `amendments` says of its rows.
- */
-function writtenRows(aggregate: Aggregate, schema: string): string {
-  const result = `${quoteSchema(schema)}.${aggregate.name}`;
-  const sameKey = keyColumns(aggregate).map((key) => `r.${key} = c.${key}`);
-  const columns = resultColumns(aggregate);
-  const sets = measureColumns(aggregate).map((measure) => `${measure} = c.${measure}`);
-  const groupKey = `jsonb_build_object(${aggregate.groupBy.map((column) => `'${column}', r.${column}`).join(', ')})`;
+/** Gives the amended windows their new revision and number of events. */
+function renewedWindows({ name }: Aggregate, schema: string): string {
   return `
-    updated as (
-      update ${result} r set ${sets.join(', ')}, revision = v.revision
-      from changed c join revisions v using (window_start)
-      where not c.is_new and ${sameKey.join(' and ')}
-      returning r.window_start, ${groupKey} as group_key, r.revision, c.before, to_jsonb(r) as after
-    ),
-    inserted as (
-      insert into ${result} as r (${columns.join(', ')}, revision, closed_at)
-      select ${columns.map((column) => `c.${column}`).join(', ')}, v.revision, v.closed_at
-      from changed c join revisions v using (window_start)
-      where c.is_new
-      returning r.window_start, ${groupKey} as group_key, r.revision, null::jsonb as before, to_jsonb(r) as after
-    )`;
-}
-
-/** Lists each changed row in `amendments`, and gives its window the new revision and number of events. */
-function listedAmendments(aggregate: Aggregate, schema: string): string {
-  const tables = quoteSchema(schema);
-  return `
-    listed as (
-      insert into ${tables}.amendments (aggregate, window_start, group_key, revision, before, after, cause)
-      select '${aggregate.name}', n.*, 'late event' from (select * from updated union all select * from inserted) n
-      returning 1
-    ),
     renewed as (
-      insert into ${tables}.windows as w (aggregate, window_start, window_end, revision, events, closed_at)
-      select '${aggregate.name}', v.window_start, v.window_end, v.revision, v.more_events, v.closed_at from revisions v
+      insert into ${quoteSchema(schema)}.windows as w (aggregate, window_start, window_end, revision, events, closed_at)
+      select '${name}', v.window_start, v.window_end, v.revision, c.more_events, v.closed_at
+      from revisions v join (select window_start, sum(more_events) as more_events from changed group by 1) c using (window_start)
       on conflict (aggregate, window_start)
         do update set revision = excluded.revision, events = w.events + excluded.events
       returning 1

@@ -1,6 +1,6 @@
 // The table `late_events`: events that came after their pane had closed. Waiting ones will amend their windows; those
 // beyond the horizon stay listed and are left out of the results.
-import { PANE_KEYS } from '../pipeline/aggregates.ts';
+import { LONGEST_WINDOW_MS, PANE_KEYS } from '../pipeline/aggregates.ts';
 import { PANE_MS } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import type { Span } from '../pipeline/window.ts';
@@ -21,28 +21,48 @@ export async function lateEventsWaiting(db: Queryable, spec: Pick<PipelineSpec, 
   return rows[0]?.waiting ?? 0;
 }
 
-/** Epoch ms of event time; `writtenThroughMs` null: nothing is written. `events`, `panes`: at most so many of each. */
-type WaitingShare = {
+/** Which late events an amendment takes in: those that wait, and where asked also those beyond the horizon. */
+export type Taken = { readonly includeBeyondHorizon: boolean };
+
+/** Epoch ms of event time: `[fromMs, toMs)`, null: from the beginning. `events`, `together`, `panes`: at most so many of each. */
+type WaitingShare = Taken & {
   readonly fromMs: number | null;
-  readonly writtenThroughMs: number | null;
+  readonly toMs: number;
   readonly events: number;
+  readonly together: number;
   readonly panes: number;
 };
 
-/** The earliest panes from `fromMs` on and before `writtenThroughMs` that the first so many waiting late events lie in. */
-export async function waitingPanes(
-  db: Queryable,
-  schema: string,
-  { fromMs, writtenThroughMs, events, panes }: WaitingShare,
-): Promise<Span[]> {
+/**
+ * The earliest panes that late events to be taken in lie in: those of the first so many `events`, and up to `together` that
+ * share their last window, so that thousands of late events of one window make one amendment of it.
+ */
+export async function waitingPanes(db: Queryable, schema: string, share: WaitingShare): Promise<Span[]> {
+  const { fromMs, toMs: endMs, events, together, panes } = share;
+  const block = (at: string): string => `date_bin(${interval(LONGEST_WINDOW_MS)}, ${at}, timestamptz 'epoch')`;
   const { rows } = await db.query<{ pane_ms: number }>(
-    `select distinct ${toMs(`date_bin(${interval(PANE_MS)}, occurred_at, timestamptz 'epoch')`)} as pane_ms from (
+    `with earliest as materialized (
        select l.occurred_at from ${quoteSchema(schema)}.late_events l
-       where ${WAITING} and l.occurred_at >= ${instant(fromMs)} and l.occurred_at < ${instant(writtenThroughMs)}
-       order by 1 limit ${events}
-     ) as earliest order by 1 limit ${panes}`,
+       where ${taken(share)} and l.occurred_at >= ${instant(fromMs)} and l.occurred_at < ${instant(endMs)}
+       order by 1 limit ${Math.max(events, together)}
+     ),
+     share as materialized (select max(occurred_at) as last_at from (select occurred_at from earliest order by 1 limit ${events}) e)
+     select distinct ${toMs(`date_bin(${interval(PANE_MS)}, occurred_at, timestamptz 'epoch')`)} as pane_ms
+     from earliest cross join share
+     where occurred_at <= last_at or occurred_at < ${block('last_at')} + ${interval(LONGEST_WINDOW_MS)}
+     order by 1 limit ${panes}`,
   );
   return rows.map(({ pane_ms }) => ({ startMs: pane_ms, endMs: pane_ms + PANE_MS }));
+}
+
+function taken({ includeBeyondHorizon }: Taken): string {
+  return includeBeyondHorizon ? 'l.applied_at is null' : WAITING;
+}
+
+/** Lets the late events of these spans that lie beyond the horizon wait like the others. */
+export function clearHorizonMarksSql(schema: string, spans: readonly Span[]): string {
+  return `
+    update ${quoteSchema(schema)}.late_events l set beyond_horizon = false where l.beyond_horizon and ${inSpans('l.occurred_at', spans)}`;
 }
 
 /** SELECT of the waiting late events in these spans: `occurred_at` and the pane keys, in the collation of pane_facts. */
@@ -63,9 +83,18 @@ export function markAppliedSql(schema: string, spans: readonly Span[]): string {
 
 /** SQL condition on rows `e` of events: not a late event beyond the horizon. */
 export function notLeftOut(schema: string, spans: readonly Span[]): string {
+  return notAmong(schema, spans, 'l.beyond_horizon');
+}
+
+/** SQL condition on rows `e` of events: not a late event that the results do not hold, be it waiting or beyond the horizon. */
+export function notWaitingNorLeftOut(schema: string, spans: readonly Span[]): string {
+  return notAmong(schema, spans, 'l.applied_at is null');
+}
+
+function notAmong(schema: string, spans: readonly Span[], condition: string): string {
   return `not exists (
       select from ${quoteSchema(schema)}.late_events l
-      where l.beyond_horizon and l.occurred_at = e.occurred_at and l.event_id = e.event_id
+      where ${condition} and l.occurred_at = e.occurred_at and l.event_id = e.event_id
         and ${inSpans('l.occurred_at', spans)}
     )`;
 }

@@ -35,14 +35,16 @@ async function lateEverywhere({ minutes, late }: { minutes: number; late: number
 const environment = (): MockActivityEnvironment =>
   new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
 
-test('late events decide how large a transaction is: no more of them than its share and one pane bring', async () => {
-  const p = await lateEverywhere({ minutes: 12, late: 40 });
+test('late events decide how large a transaction is: no more of them than its share and the panes of one long window bring', async () => {
+  const p = await lateEverywhere({ minutes: 24, late: 40 });
   const panes: number[] = [];
   await amendWindows(p.pool, p.spec, {
     eventsPerTransaction: 90,
+    eventsTogether: 230,
     onPanes: (amended) => panes.push(amended.panes - panes.reduce((sum, each) => sum + each, 0)),
   });
-  expect(panes).toEqual([3, 3, 3, 3]);
+  // 230 events reach into a sixth minute; then comes what is left of those ten minutes.
+  expect(panes).toEqual([6, 4, 6, 4, 4]);
   expect(await lateEventsWaiting(p.pool, p.spec)).toBe(0);
 });
 

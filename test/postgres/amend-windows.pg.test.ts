@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { AGGREGATES } from '../../pipeline/aggregates.ts';
 import { MAX_DEVICE_AND_LOCATION_BYTES } from '../../pipeline/event-schemas.ts';
-import { amendWindows } from '../../postgres/amend-windows.ts';
+import { NOTHING_AMENDED, amendWindows } from '../../postgres/amend-windows.ts';
 import { closeNextPanes } from '../../postgres/close-windows.ts';
 import { moveClosedThrough } from '../../postgres/closed-through.ts';
 import { lateEventsWaiting } from '../../postgres/late-events.ts';
@@ -63,7 +63,7 @@ describe('a late event within the horizon', () => {
     const late = storedEvent('2026-11-01T10:02:50Z');
     await comeLate(p, [late]);
     expect(await lateEventsWaiting(p.pool, p.spec)).toBe(1);
-    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 1, windows: 8, rows: 8 });
+    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 1, windows: 8, rows: 8, events: 1 });
     expect(await lateEventsWaiting(p.pool, p.spec)).toBe(0);
     expect(await readResults(p.pool, p.schema)).toEqual(recountResults([...onTime, late], closedMs));
     const { rows } = await p.pool.query(
@@ -123,7 +123,7 @@ describe('a late event within the horizon', () => {
     await comeLate(p, [storedEvent('2026-11-01T10:02:20Z')]);
     await amendWindows(p.pool, p.spec);
     const before = await p.pool.query(`select * from "${p.schema}".amendments order by id`);
-    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 0, windows: 0, rows: 0 });
+    expect(await amendWindows(p.pool, p.spec)).toEqual(NOTHING_AMENDED);
     expect((await p.pool.query(`select * from "${p.schema}".amendments order by id`)).rows).toEqual(before.rows);
   });
 
@@ -190,7 +190,7 @@ describe('a late event beyond the horizon', () => {
     const p = await closedPipeline([onTime]);
     await comeLate(p, [storedEvent('2026-11-01T10:02:30Z')], true);
     expect(await lateEventsWaiting(p.pool, p.spec)).toBe(0);
-    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 0, windows: 0, rows: 0 });
+    expect(await amendWindows(p.pool, p.spec)).toEqual(NOTHING_AMENDED);
     const late = storedEvent('2026-11-01T10:02:40Z');
     await comeLate(p, [late]);
     await amendWindows(p.pool, p.spec);
