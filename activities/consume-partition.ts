@@ -91,7 +91,7 @@ export const createConsumePartition =
     } catch (error) {
       if (error === context.cancellationSignal.reason) throw error;
       if (error instanceof FencedError) deps.metrics.fenced(of);
-      throw toFailure(error);
+      throw toFailure(error, lease.counts());
     } finally {
       clearInterval(heartbeats);
       unwatch?.();
@@ -142,7 +142,7 @@ class Lease {
           this.#deps.metrics.batchRetried({ topic: spec.topic, partition, cause: 'conflict' });
         }
       }
-      this.#earlierCounts = this.#counts();
+      this.#earlierCounts = this.counts();
       this.#progress = null;
       checkpoint = must(await readCheckpoint(this.#deps.pool, spec, partition), 'the checkpoint of the lease');
       if (checkpoint.epoch !== epoch) throw new FencedError({ spec, partition, epoch }, {});
@@ -171,7 +171,7 @@ class Lease {
       endOffset: formatOffset(endOffset),
       lag: endOffset - nextOffset,
       lagMs,
-      counts: this.#counts(),
+      counts: this.counts(),
     };
   }
 
@@ -183,7 +183,8 @@ class Lease {
 
   readonly #goOn = (): boolean => !this.#signal.aborted && Date.now() < this.#endMs;
 
-  #counts(): Counts {
+  /** What it has committed so far. */
+  counts(): Counts {
     return this.#progress ? addCounts(this.#earlierCounts, this.#progress.counts) : this.#earlierCounts;
   }
 

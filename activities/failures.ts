@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 
 import { LostRangeError, OffsetBeyondEndError } from '../kafka/failures.ts';
+import type { Counts } from '../pipeline/checkpoint.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import type { LostRange } from '../pipeline/lost-range.ts';
 import { formatOffset } from '../pipeline/offset.ts';
@@ -20,9 +21,9 @@ const LONGEST_MESSAGE = 1500;
 
 /**
  * The failure that a workflow sees for `error`. A lost range (details: LostRange) is final until a person accepts it; everything else is worth
- * another lease after a pause, which the workflow decides.
+ * another lease after a pause, which the workflow decides; `counts`, what the lease had committed, tells it how long.
  */
-export function toFailure(error: unknown): ApplicationFailure {
+export function toFailure(error: unknown, counts?: Counts): ApplicationFailure {
   const message = (serverTrouble(error) ?? messageOf(error)).slice(0, LONGEST_MESSAGE);
   const cause = error instanceof Error ? { cause: error } : {};
   const lost = lostRange(error);
@@ -32,8 +33,10 @@ export function toFailure(error: unknown): ApplicationFailure {
   if (error instanceof ForeignSchemaError) {
     return ApplicationFailure.create({ message, type: FOREIGN_SCHEMA, nonRetryable: true, ...cause });
   }
-  const type = error instanceof FencedError ? FENCED : (sqlState(error) ?? 'Transient');
-  return ApplicationFailure.create({ message, type, ...cause });
+  // Two owners of one partition both commit between their fences, and must be slowed down all the same.
+  if (error instanceof FencedError) return ApplicationFailure.create({ message, type: FENCED, ...cause });
+  const details = counts ? [{ counts }] : [];
+  return ApplicationFailure.create({ message, type: sqlState(error) ?? 'Transient', details, ...cause });
 }
 
 function lostRange(error: unknown): LostRange | null {

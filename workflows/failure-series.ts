@@ -20,14 +20,21 @@ export function addFailure(series: Failures, failure: unknown, { lastedMs }: { l
   return { count: before.count + 1, sinceMs: before.sinceMs ?? Date.now(), message: failureSentence(failure) };
 }
 
-/** Whether a lease whose worker was lost had committed something: its last heartbeat tells. Waiting would help nobody then. */
+/**
+ * Whether a lease had committed something before it failed: it says so itself, or its last heartbeat does when its worker was
+ * lost. What went wrong is then something new, and waiting as long as for the old would help nobody.
+ */
 function hadCommitted(failure: unknown): boolean {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure;
-  const details: unknown = cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : null;
+  const details: unknown = cause instanceof ApplicationFailure ? cause.details?.[0] : lastHeartbeat(cause);
   if (typeof details !== 'object' || details === null || !('counts' in details)) return false;
   const { counts } = details;
   if (typeof counts !== 'object' || counts === null) return false;
   return Object.values(counts).some((count: unknown) => typeof count === 'number' && count > 0);
+}
+
+function lastHeartbeat(cause: unknown): unknown {
+  return cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : null;
 }
 
 /**

@@ -36,6 +36,14 @@ describe('a series of failures', () => {
     expect(addFailure(series, lost(0), { lastedMs: 11_000 }).count).toBe(5);
   });
 
+  it('begins anew after a lease that had committed before it failed, and only then', () => {
+    const ended = (recorded: number): ActivityFailure =>
+      failed(ApplicationFailure.create({ message: 'session ended', details: [{ counts: { recorded } }] }));
+    const series = { count: 4, sinceMs: 1, message: 'a' };
+    expect(addFailure(series, ended(7), { lastedMs: 5_000 })).toMatchObject({ count: 1, message: 'session ended' });
+    expect(addFailure(series, ended(0), { lastedMs: 5_000 }).count).toBe(5);
+  });
+
   it('says what the activity said, without the wrappers around it', () => {
     const lost = ApplicationFailure.create({ message: 'Offsets 0 to 29 are gone.', type: 'LostRange' });
     expect(failureSentence(failed(lost))).toBe('Offsets 0 to 29 are gone.');
