@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 
 import { migrate } from '../postgres/migrate.ts';
+import type { Promotion } from '../postgres/promotions.ts';
 import { addressesOf } from './addresses.ts';
 import { createCommand, settingsOf } from './command.ts';
-import { printJson, printLine } from './output.ts';
+import { plural, printJson, printLine } from './output.ts';
 
 /** The command. */
 export function migrateCommand(): Command {
@@ -18,9 +19,17 @@ export function migrateCommand(): Command {
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       const { settings } = settingsOf(command);
       const { schema } = settings;
-      const { applied, version } = await migrate({ url: addressesOf(settings).postgres.url, schema });
-      if (json) printJson({ schema, applied, version });
+      const { applied, version, promoted } = await migrate({ url: addressesOf(settings).postgres.url, schema });
+      if (json) printJson({ schema, applied, version, promoted });
       else if (applied.length === 0) printLine(`Schema ${schema} is at version ${version} already.`);
       else printLine(`Schema ${schema} is at version ${version} now; applied ${applied.join(', ')}.`);
+      if (!json) for (const each of promoted) printPromotion(each);
     });
+}
+
+/** Silent where no row had the field. */
+function printPromotion({ field, column, promoted, kept }: Promotion): void {
+  if (promoted + kept === 0) return;
+  const left = kept === 0 ? '' : `; in ${plural(kept, 'row')} it does not fit and stays in extra`;
+  printLine(`The field ${field} moved from extra into the column ${column} in ${plural(promoted, 'row')}${left}.`);
 }

@@ -1,81 +1,54 @@
-// The six event types, version 1: which fields each has, compiled once into the check that every message passes through.
+// The event schemas, one per type and version, derived from their declaration and compiled once into the checks that every message passes.
 import { Type } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 
 import { CURRENCIES } from './currencies.ts';
 import { EVENT_TYPES } from './event.ts';
 import * as kinds from './field-kinds.ts';
+import { fieldsByVersion } from './schemas/schema-version.ts';
+import { VERSIONS } from './schemas/versions.ts';
 
-import type { EventFields, EventType } from './event.ts';
+import type { EventFields } from './event.ts';
 import type { FieldKind } from './field-kinds.ts';
 
 /**
  * `fields` in the order in which faults are looked for. `accepts`: each required field is there, and each field is of its kind.
- * `foreignFields`: names that only other types know; in an event of this type they are extra.
+ * `requiredCount` of them must be there, `optionalFields` may. `foreignFields`: names that only other types or newer versions
+ * know; in an event of this schema they are extra, unless they are `laterFields` (of the newest version of this type) whose
+ * value fits.
  */
 export type EventSchema = {
   readonly fields: ReadonlyMap<string, FieldKind>;
+  readonly requiredCount: number;
+  readonly optionalFields: readonly string[];
   readonly foreignFields: readonly string[];
+  readonly laterFields: ReadonlyMap<string, FieldKind>;
   readonly accepts: (object: unknown) => object is EventFields;
 };
 
-type Fields = Readonly<Record<string, FieldKind>>;
-
-const COMMON_FIELDS: Fields = {
-  event_id: kinds.uuid,
-  event_type: kinds.oneOf(...EVENT_TYPES),
-  user_id: kinds.id,
-  timestamp: kinds.time,
-  device: kinds.text,
-  location: kinds.text,
-  session_id: kinds.id,
-};
-
-/** May be absent; all other fields are required. */
+/** A message without it is of version 1. The version decides which schema is asked, so no schema asks for it. */
 export const VERSION_FIELD = 'schema_version';
+export const NEWEST_VERSION = VERSIONS.length;
 
-const OWN_FIELDS: Readonly<Record<EventType, Fields>> = {
-  user_login: {
-    login_method: kinds.oneOf('email', 'social', 'sso'),
-    success: kinds.flag,
-  },
-  page_view: {
-    page: kinds.oneOf('home', 'product', 'category', 'search', 'cart', 'checkout'),
-    referrer: kinds.oneOf('search', 'direct', 'social', 'email'),
-    duration_seconds: kinds.wholeNumber(0),
-  },
-  item_click: {
-    item_id: kinds.id,
-    category: kinds.text,
-    position: kinds.wholeNumber(1),
-  },
-  purchase: {
-    order_id: kinds.id,
-    items: kinds.listOf(kinds.id),
-    quantities: kinds.listOf(kinds.wholeNumber(1)),
-    total_amount: kinds.money,
-    currency: kinds.currency,
-    payment_method: kinds.oneOf('credit_card', 'paypal', 'apple_pay'),
-  },
-  cart_add: {
-    item_id: kinds.id,
-    quantity: kinds.wholeNumber(1),
-    category: kinds.text,
-    price: kinds.money,
-  },
-  search: {
-    search_query: kinds.text,
-    results_count: kinds.wholeNumber(0),
-    clicked_position: kinds.positionOrNull,
-  },
-};
-
-const ALL_OWN_NAMES: ReadonlySet<string> = new Set(Object.values(OWN_FIELDS).flatMap((fields) => Object.keys(fields)));
-
-/** By event_type. The key is unknown, not EventType, because it is looked up with whatever a message says. */
-export const EVENT_SCHEMAS: ReadonlyMap<unknown, EventSchema> = new Map(
-  EVENT_TYPES.map((type) => [type, schemaOf(type)]),
+const DECLARED = new Map(EVENT_TYPES.map((type) => [type, fieldsByVersion(VERSIONS, type)]));
+const ALL_NAMES = new Set(
+  [...DECLARED.values()].flatMap((versions) => versions.flatMap((fields) => [...fields.keys()])),
 );
+
+/** By event_type, then by version. The key is unknown, not EventType, because it is looked up with whatever a message says. */
+export const EVENT_SCHEMAS: ReadonlyMap<unknown, readonly EventSchema[]> = new Map(
+  [...DECLARED].map(([type, versions]) => [
+    type,
+    versions.map((fields) => schemaOf(fields, versions.at(-1) ?? fields)),
+  ]),
+);
+
+/** The schema that a message's event_type and version ask for; undefined when this build knows no such type or version. */
+export function findSchema(eventType: unknown, version: unknown): EventSchema | undefined {
+  const versions = EVENT_SCHEMAS.get(eventType);
+  if (version === undefined) return versions?.[0];
+  return typeof version === 'number' ? versions?.[version - 1] : undefined;
+}
 
 // device and location are a key together: an index row of PostgreSQL ends at 2,704 bytes, and a character takes up to three.
 export const MAX_DEVICE_AND_LOCATION_BYTES = 2400;
@@ -99,15 +72,22 @@ export function holdsBeyondSchema(fields: EventFields): boolean {
   return true;
 }
 
-function schemaOf(type: EventType): EventSchema {
-  const required: Fields = { ...COMMON_FIELDS, ...OWN_FIELDS[type] };
-  const properties = Object.fromEntries(Object.entries(required).map(([name, { schema }]) => [name, schema]));
+function schemaOf(fields: ReadonlyMap<string, FieldKind>, newest: ReadonlyMap<string, FieldKind>): EventSchema {
+  const named = [...fields];
   const compiled = TypeCompiler.Compile(
-    Type.Object({ ...properties, [VERSION_FIELD]: Type.Optional(kinds.version.schema) }),
+    Type.Object(
+      Object.fromEntries(
+        named.map(([name, { schema, required }]) => [name, required ? schema : Type.Optional(schema)]),
+      ),
+    ),
   );
+  const optional = named.filter(([, { required }]) => !required).map(([name]) => name);
   return {
-    fields: new Map([...Object.entries(required), [VERSION_FIELD, kinds.version]]),
-    foreignFields: [...ALL_OWN_NAMES].filter((name) => !Object.hasOwn(required, name)),
+    fields,
+    requiredCount: named.length - optional.length,
+    optionalFields: [VERSION_FIELD, ...optional],
+    foreignFields: [...ALL_NAMES].filter((name) => !fields.has(name)),
+    laterFields: new Map([...newest].filter(([name]) => !fields.has(name))),
     accepts: (object): object is EventFields => compiled.Check(object),
   };
 }

@@ -27,6 +27,7 @@ export type EventFields = {
   readonly total_amount?: number;
   readonly currency?: string;
   readonly payment_method?: string;
+  readonly coupon_code?: string;
   readonly quantity?: number;
   readonly price?: number;
   readonly search_query?: string;

@@ -15,6 +15,22 @@ export type FieldKind = {
   readonly reasonAgainst: (value: unknown) => RejectionReason | null;
   /** Of a list: what each element is. */
   readonly element: FieldKind | null;
+  readonly shape: FieldShape;
+  /** Whether a message must have the field. */
+  readonly required: boolean;
+};
+
+/** A kind as plain data, for comparing one version of a schema with another. Lengths count as JavaScript does. */
+export type FieldShape = {
+  readonly kind: 'uuid' | 'text' | 'time' | 'flag' | 'whole number' | 'money' | 'currency' | 'one of' | 'list';
+  readonly values?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly decimals?: number;
+  readonly orNull?: true;
+  readonly element?: FieldShape;
 };
 
 /** In UTF-16 code units, as JavaScript counts: an emoji is two. */
@@ -34,29 +50,38 @@ export function isMoney(amount: number): boolean {
 }
 
 export const id = kind(
-  Type.String({ minLength: 1, maxLength: MAX_TEXT_LENGTH }),
+  { kind: 'text', minLength: 1, maxLength: MAX_TEXT_LENGTH },
   `a text of 1 to ${MAX_TEXT_LENGTH} characters`,
+  Type.String({ minLength: 1, maxLength: MAX_TEXT_LENGTH }),
 );
 export const text = kind(
-  Type.String({ maxLength: MAX_TEXT_LENGTH }),
+  { kind: 'text', maxLength: MAX_TEXT_LENGTH },
   `a text of at most ${MAX_TEXT_LENGTH} characters`,
+  Type.String({ maxLength: MAX_TEXT_LENGTH }),
 );
-export const flag = kind(Type.Boolean(), 'true or false');
-export const version = kind(Type.Literal(1), 'the whole number 1');
-export const time = kind(Type.String(), TIME_FORM);
+export const flag = kind({ kind: 'flag' }, 'true or false', Type.Boolean());
+export const time = kind({ kind: 'time' }, TIME_FORM, Type.String());
 export const uuid: FieldKind = {
-  ...kind(Type.String({ pattern: UUID }), 'a uuid such as 123e4567-e89b-12d3-a456-426614174000'),
+  ...kind({ kind: 'uuid' }, 'a uuid such as 123e4567-e89b-12d3-a456-426614174000', Type.String({ pattern: UUID })),
   reasonAgainst: (value) => {
     if (typeof value !== 'string') return 'wrong_field';
     return new RegExp(UUID).test(value) ? null : 'bad_uuid';
   },
 };
 export const currency: FieldKind = {
-  ...kind(Type.String(), 'a currency code of ISO 4217 such as EUR'),
+  ...kind(
+    { kind: 'currency', values: [...CURRENCIES].toSorted() },
+    'a currency code of ISO 4217 such as EUR',
+    Type.String(),
+  ),
   reasonAgainst: (value) => (typeof value === 'string' && CURRENCIES.has(value) ? null : 'wrong_field'),
 };
 export const money: FieldKind = {
-  ...kind(Type.Number(), 'an amount from 0 to 9999999999.99 with at most two decimals'),
+  ...kind(
+    { kind: 'money', minimum: 0, maximum: MAX_CENTS / 100, decimals: 2 },
+    'an amount from 0 to 9999999999.99 with at most two decimals',
+    Type.Number(),
+  ),
   reasonAgainst: (value) => {
     if (typeof value !== 'number') return 'wrong_field';
     if (Math.round(Math.abs(value) * 100) > MAX_CENTS) return 'number_out_of_range';
@@ -64,32 +89,57 @@ export const money: FieldKind = {
   },
 };
 export const positionOrNull = kind(
-  Type.Union([Type.Integer({ minimum: INT4_MIN, maximum: INT4_MAX }), Type.Null()]),
+  { kind: 'whole number', minimum: INT4_MIN, maximum: INT4_MAX, orNull: true },
   `a whole number from ${INT4_MIN} to ${INT4_MAX}, or null,`,
+  Type.Union([Type.Integer({ minimum: INT4_MIN, maximum: INT4_MAX }), Type.Null()]),
 );
 
 /** A whole number from `minimum` to the largest of a PostgreSQL int. */
 export function wholeNumber(minimum: number): FieldKind {
-  return kind(Type.Integer({ minimum, maximum: INT4_MAX }), `a whole number from ${minimum} to ${INT4_MAX}`);
+  return kind(
+    { kind: 'whole number', minimum, maximum: INT4_MAX },
+    `a whole number from ${minimum} to ${INT4_MAX}`,
+    Type.Integer({ minimum, maximum: INT4_MAX }),
+  );
 }
 
 /** One of these words. */
 export function oneOf(...words: string[]): FieldKind {
-  return kind(Type.Union(words.map((word) => Type.Literal(word))), `one of ${words.join(', ')}`);
+  return kind(
+    { kind: 'one of', values: words },
+    `one of ${words.join(', ')}`,
+    Type.Union(words.map((word) => Type.Literal(word))),
+  );
+}
+
+/** Widens a kind of words by these. */
+export function alsoOneOf(...words: string[]): (before: FieldKind) => FieldKind {
+  return ({ shape, required }) => ({ ...oneOf(...(shape.values ?? []), ...words), required });
+}
+
+/** The same kind for a field that may be absent. null is not absent: it is refused like any other wrong value. */
+export function optional(one: FieldKind): FieldKind {
+  return { ...one, required: false };
 }
 
 /** A list of one or more such elements. */
 export function listOf(element: FieldKind): FieldKind {
   return {
-    ...kind(Type.Array(element.schema, { minItems: 1 }), `a list of one or more, each ${element.belongs},`),
+    ...kind(
+      { kind: 'list', minLength: 1, element: element.shape },
+      `a list of one or more, each ${element.belongs},`,
+      Type.Array(element.schema, { minItems: 1 }),
+    ),
     element,
   };
 }
 
-function kind(schema: TSchema, belongs: string): FieldKind {
+function kind(shape: FieldShape, belongs: string, schema: TSchema): FieldKind {
   return {
     schema,
     belongs,
+    shape,
+    required: true,
     element: null,
     reasonAgainst: (value) => {
       if (Value.Check(schema, value)) return null;

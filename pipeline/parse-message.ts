@@ -1,6 +1,6 @@
 // From message to event: the verdict on one message, by nothing but its own bytes, its Kafka timestamp and the rules.
 import { messageOf } from './ensure.ts';
-import { EVENT_SCHEMAS, holdsBeyondSchema } from './event-schemas.ts';
+import { findSchema, holdsBeyondSchema, VERSION_FIELD } from './event-schemas.ts';
 import { microsecondsOf, parseTimeMs } from './event-time.ts';
 import { extraFields } from './extra-fields.ts';
 import { firstBadByte, firstBadEscape } from './text-faults.ts';
@@ -45,7 +45,7 @@ export function parseMessage(message: Message, rules: ParseRules): Verdict {
     const at = firstBadEscape(text);
     if (at !== -1) return rejected(why.badText(text, at));
   }
-  const schema = EVENT_SCHEMAS.get(parsed['event_type']);
+  const schema = findSchema(parsed['event_type'], parsed[VERSION_FIELD]);
   if (schema === undefined || !isValid(parsed, schema)) return rejected(why.whyNotAnEvent(parsed));
   const occurredAtMs = parseTimeMs(parsed.timestamp);
   if (Number.isNaN(occurredAtMs)) return rejected(why.badTime(parsed.timestamp));
@@ -55,13 +55,14 @@ export function parseMessage(message: Message, rules: ParseRules): Verdict {
   if (rules.retentionMs !== null && -aheadMs > rules.retentionMs) {
     return rejected(why.tooOld(parsed.timestamp, -aheadMs, rules.retentionMs));
   }
-  const extra = hasUnknownFields(parsed, schema) ? extraFields(text, schema.fields) : null;
+  const known = hasUnknownFields(parsed, schema) ? knownFields(parsed, schema) : null;
+  const extra = known === null ? null : extraFields(text, known);
   if (extra !== null && typeof extra !== 'string') return rejected(extra);
   const event: Event = {
     eventId: parsed.event_id.toLowerCase(),
     occurredAtMs,
     occurredAtUs: microsecondsOf(parsed.timestamp),
-    fields: extra === null ? parsed : withoutForeign(parsed, schema),
+    fields: known === null || extra === null ? parsed : withoutForeign(parsed, schema, known),
     extra,
   };
   return { event, rejection: null };
@@ -76,16 +77,33 @@ function isValid(object: unknown, schema: EventSchema): object is EventFields {
 }
 
 /** All required fields are there, so it is enough to count. */
-function hasUnknownFields(fields: EventFields, schema: EventSchema): boolean {
-  const known = fields.schema_version === undefined ? schema.fields.size - 1 : schema.fields.size;
+function hasUnknownFields(fields: JsonObject, { requiredCount, optionalFields }: EventSchema): boolean {
+  let known = requiredCount;
+  for (const name of optionalFields) if (fields[name] !== undefined) known += 1;
   return Object.keys(fields).length > known;
 }
 
-/** A field of another type is extra here: left in place, it would fill that type's column. */
-function withoutForeign(fields: EventFields, schema: EventSchema): EventFields {
+/**
+ * What is not extra in this message. A field that a newer version declares has its column, so an older version's message
+ * fills it too, if the value fits; promote_extra does the same for rows that were there before the column.
+ */
+function knownFields(fields: JsonObject, schema: EventSchema): ReadonlyMap<string, unknown> {
+  const known = new Map<string, unknown>([...schema.fields, [VERSION_FIELD, null]]);
+  for (const [name, kind] of schema.laterFields) {
+    if (Object.hasOwn(fields, name) && kind.reasonAgainst(fields[name]) === null) known.set(name, kind);
+  }
+  return known;
+}
+
+/** A foreign field is extra: left in place, it would fill the column of the type that knows it. */
+function withoutForeign(
+  fields: EventFields,
+  { foreignFields }: EventSchema,
+  known: ReadonlyMap<string, unknown>,
+): EventFields {
   let own: EventFields | null = null;
-  for (const name of schema.foreignFields) {
-    if (!Object.hasOwn(fields, name)) continue;
+  for (const name of foreignFields) {
+    if (!Object.hasOwn(fields, name) || known.has(name)) continue;
     own ??= { ...fields };
     Reflect.deleteProperty(own, name);
   }

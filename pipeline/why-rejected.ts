@@ -1,8 +1,9 @@
 // Why a message is no event: looks for the first fault and says in one sentence what was found and what belongs there.
 import {
   deviceAndLocationBytes,
-  EVENT_SCHEMAS,
+  findSchema,
   MAX_DEVICE_AND_LOCATION_BYTES,
+  NEWEST_VERSION,
   VERSION_FIELD,
 } from './event-schemas.ts';
 import { TIME_FORM, whyNotATime } from './event-time.ts';
@@ -71,19 +72,28 @@ export function tooOld(timestamp: string, behindMs: number, retentionMs: number)
 
 /** The first fault of an object that failed its type's check: version first, because another version has other fields and types. */
 export function whyNotAnEvent(object: JsonObject): Rejection {
-  const schemaVersion = object[VERSION_FIELD];
-  if (Number.isInteger(schemaVersion) && schemaVersion !== 1) {
-    const detail = `${VERSION_FIELD} is ${found(schemaVersion)}; the whole number 1 belongs there.`;
-    return { reason: 'unsupported_version', field: VERSION_FIELD, detail };
-  }
+  const version = object[VERSION_FIELD];
+  if (version !== undefined && !isKnownVersion(version)) return wrongVersion(version);
   const type = object['event_type'];
-  const schema = EVENT_SCHEMAS.get(type);
+  const schema = findSchema(type, version);
   if (schema === undefined) return wrongType(type);
   for (const [name, kind] of schema.fields) {
     const rejection = Object.hasOwn(object, name) ? whyNotFit(name, kind, object[name]) : absent(name, kind);
     if (rejection !== null) return rejection;
   }
   return whyFieldsDisagree(object);
+}
+
+function isKnownVersion(version: unknown): boolean {
+  return typeof version === 'number' && Number.isInteger(version) && version >= 1 && version <= NEWEST_VERSION;
+}
+
+/** `unsupported_version` is a version that some build may know: its message can be sent again after an upgrade. */
+function wrongVersion(version: unknown): Rejection {
+  const belongs = NEWEST_VERSION === 1 ? 'the whole number 1' : `a whole number from 1 to ${NEWEST_VERSION}`;
+  const detail = `${VERSION_FIELD} is ${found(version)}; ${belongs} belongs there.`;
+  const reason = Number.isInteger(version) ? 'unsupported_version' : 'wrong_field';
+  return { reason, field: VERSION_FIELD, detail };
 }
 
 function wrongType(type: unknown): Rejection {
@@ -95,7 +105,7 @@ function wrongType(type: unknown): Rejection {
 }
 
 function absent(name: string, kind: FieldKind): Rejection | null {
-  if (name === VERSION_FIELD) return null;
+  if (!kind.required) return null;
   return { reason: 'missing_field', field: name, detail: `${name} is missing; ${kind.belongs} belongs there.` };
 }
 

@@ -5,12 +5,12 @@ import type { CopyBuffer } from './copy-buffer.ts';
 export const EVENT_COLUMNS = [
   'event_id, occurred_at, event_type, user_id, device, location, session_id, schema_version',
   'login_method, success, page, referrer, duration_seconds, item_id, category, position',
-  'order_id, items, quantities, total_amount, currency, payment_method, quantity, price',
+  'order_id, items, quantities, total_amount, currency, payment_method, coupon_code, quantity, price',
   'search_query, results_count, clicked_position, extra, kafka_partition, kafka_offset, kafka_timestamp',
 ].join(', ');
-const EVENT_FIELDS = 31;
-/** 18 text fields of at most 512 UTF-16 units, three bytes each at most, and the rest. */
-const EVENT_MAX_BYTES = 18 * 512 * 3 + 400;
+const EVENT_FIELDS = 32;
+/** 19 text fields of at most 512 UTF-16 units, three bytes each at most, and the rest. */
+const EVENT_MAX_BYTES = 19 * 512 * 3 + 400;
 const ITEM_MAX_BYTES = 512 * 3 + 16;
 
 export const LATE_COLUMNS = 'event_id, occurred_at, kafka_partition, kafka_offset, closed_through, beyond_horizon';
@@ -48,6 +48,7 @@ function encodeEvent({ event, message }: RecordedEvent, partition: number, buffe
   buffer.money(fields.total_amount);
   buffer.text(fields.currency);
   buffer.text(fields.payment_method);
+  buffer.text(fields.coupon_code);
   buffer.int4(fields.quantity);
   buffer.money(fields.price);
   buffer.text(fields.search_query);

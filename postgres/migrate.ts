@@ -1,4 +1,5 @@
 // Brings a schema's tables to the newest version: numbered SQL files, in order, once, all of a run in one transaction.
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { Client } from 'pg';
@@ -6,41 +7,70 @@ import Postgrator from 'postgrator';
 
 import { messageOf } from '../pipeline/ensure.ts';
 import { clientConfig } from './pool.ts';
+import { runPromotions } from './promotions.ts';
+import type { Promotion } from './promotions.ts';
 import { quoteSchema } from './schema-name.ts';
+import { LOCK_NOT_AVAILABLE, sqlState } from './sqlstate.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('./migrations/*.sql', import.meta.url));
 
-export type MigrationResult = { readonly applied: string[]; readonly version: number };
+/** A change of a table queues behind whoever uses it, and everybody else behind the change: it gives up early and tries again. */
+const LOCK_TIMEOUT_MS = 3_000;
+const BETWEEN_TRIES_MS = 1_000;
+const TRIES = 60;
+
+type Applied = { readonly applied: string[]; readonly version: number };
+/** `promoted`: the fields that this run moved from `extra` into columns of their own. */
+export type MigrationResult = Applied & { readonly promoted: Promotion[] };
 
 /**
  * Applies what is missing and returns the names of the files applied and the version reached. Processes that migrate at
  * once wait for each other. Throws one sentence when a file fails (nothing of this run stays) or was changed after it ran.
+ * Rows are promoted afterwards, in small transactions: the next call goes on with what an interrupted one left.
  */
 export async function migrate({ url, schema }: { url: string; schema: string }): Promise<MigrationResult> {
-  const quoted = quoteSchema(schema);
   const client = new Client(clientConfig({ url, applicationName: 'weir migrate' }));
   // A broken connection also fails the statement under way; without a listener it would end the process.
   client.on('error', () => {});
   await client.connect();
   try {
-    await client.query('begin');
-    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${quoted}/migrate`]);
-    await client.query(`create schema if not exists ${quoted}`);
-    const postgrator = new Postgrator({
-      migrationPattern: MIGRATIONS,
-      driver: 'pg',
-      database: '',
-      schemaTable: `${schema}.schema_version`,
-      currentSchema: schema,
-      execQuery: async (sql: string) => await client.query(sql.replaceAll('@schema@', quoted)),
+    const migrated = await applyAll(client, schema).catch((error: unknown) => {
+      throw new Error(`Migrating schema ${schema} failed and changed nothing: ${messageOf(error)}`, { cause: error });
     });
-    const applied = await postgrator.migrate();
-    const version = await postgrator.getDatabaseVersion();
-    await client.query('commit');
-    return { applied: applied.map(({ filename }) => filename.slice(filename.lastIndexOf('/') + 1)), version };
-  } catch (error) {
-    throw new Error(`Migrating schema ${schema} failed and changed nothing: ${messageOf(error)}`, { cause: error });
+    return { ...migrated, promoted: await runPromotions(client, schema) };
   } finally {
     await client.end();
   }
+}
+
+async function applyAll(client: Client, schema: string): Promise<Applied> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await applyOnce(client, schema);
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE || tries === TRIES) throw error;
+      await client.query('rollback');
+      await wait(BETWEEN_TRIES_MS);
+    }
+  }
+}
+
+async function applyOnce(client: Client, schema: string): Promise<Applied> {
+  const quoted = quoteSchema(schema);
+  await client.query('begin');
+  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${quoted}/migrate`]);
+  await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await client.query(`create schema if not exists ${quoted}`);
+  const postgrator = new Postgrator({
+    migrationPattern: MIGRATIONS,
+    driver: 'pg',
+    database: '',
+    schemaTable: `${schema}.schema_version`,
+    currentSchema: schema,
+    execQuery: async (sql: string) => await client.query(sql.replaceAll('@schema@', quoted)),
+  });
+  const applied = await postgrator.migrate();
+  const version = await postgrator.getDatabaseVersion();
+  await client.query('commit');
+  return { applied: applied.map(({ filename }) => filename.slice(filename.lastIndexOf('/') + 1)), version };
 }

@@ -72,11 +72,12 @@ const FIELDS: [claim: string, message: Message, outcome: string][] = [
   ],
 
   ['version 1 is read', changed('search', { schema_version: 1 }), 'event'],
-  ['version 2 is refused', changed('search', { schema_version: 2 }), 'unsupported_version schema_version'],
+  ['version 2 is read', changed('search', { schema_version: 2 }), 'event'],
+  ['version 3 is refused', changed('search', { schema_version: 3 }), 'unsupported_version schema_version'],
   ['version 0 is refused', changed('search', { schema_version: 0 }), 'unsupported_version schema_version'],
   [
     'another version is named before its types',
-    changed('search', { schema_version: 2, event_type: 'x' }),
+    changed('search', { schema_version: 3, event_type: 'x' }),
     'unsupported_version schema_version',
   ],
   [

@@ -21,6 +21,7 @@ type Told = {
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MINUTE_MS = 60_000;
 const LATEST_FUTURE_MS = 300_000;
+const VERSIONS = new Set<unknown>([undefined, 1, 2]);
 const TEXTS = ['user_id', 'device', 'location', 'session_id'];
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const TIME = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
@@ -48,7 +49,7 @@ function readMessage(value: Buffer, timestampMs: number): Told | null {
   const type = String(fields['event_type']);
   const own = Object.hasOwn(OWN, type) ? OWN[type] : undefined;
   if (own === undefined || !own(fields) || !TEXTS.every((name) => isText(fields[name]))) return null;
-  if (!UUID.test(String(fields['event_id'])) || (fields['schema_version'] ?? 1) !== 1) return null;
+  if (!UUID.test(String(fields['event_id'])) || !VERSIONS.has(fields['schema_version'])) return null;
   const atMs = readTime(fields['timestamp']);
   if (atMs === null || atMs > timestampMs + LATEST_FUTURE_MS) return null;
   return {
