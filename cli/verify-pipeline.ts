@@ -5,9 +5,10 @@ import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { differencesOf } from '../pipeline/check.ts';
 import type { Check, Verification } from '../pipeline/check.ts';
 import { checkPartitions } from '../pipeline/check-partitions.ts';
-import type { Checkpoint } from '../pipeline/checkpoint.ts';
+import { readRanges } from '../pipeline/partition-run.ts';
+import type { PartitionRun } from '../pipeline/partition-run.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { readCheckpoints } from '../postgres/checkpoints.ts';
+import { readRuns } from '../postgres/checkpoint-runs.ts';
 import { readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
 import { openPool, withTransaction } from '../postgres/pool.ts';
@@ -33,7 +34,7 @@ export type VerifyInput = {
 };
 
 type Snapshot = {
-  readonly checkpoints: readonly Checkpoint[];
+  readonly runs: readonly PartitionRun[];
   readonly checks: readonly Check[];
   readonly acceptedGaps: number;
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
     const snapshot = await withTransaction(pool, { isolation: 'repeatable read' }, (client) =>
       checkSnapshot(client, input),
     );
-    const topic = await checkTopic(input, snapshot.checkpoints);
+    const topic = await checkTopic(input, snapshot.runs);
     const checks = [...snapshot.checks, ...topic.checks];
     const { clock, late } = snapshot;
     const differences = differencesOf(checks);
@@ -80,8 +81,8 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
 async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: VerifyInput): Promise<Snapshot> {
   await client.query(`set transaction read only; ${SESSION}`);
   onProgress?.({ step: 'counts', done: null, of: null });
-  const checkpoints = await readCheckpoints(client, spec);
-  if (checkpoints.length === 0) {
+  const runs = await readRuns(client, spec);
+  if (runs.length === 0) {
     throw new Error(
       `Schema ${spec.schema} has no checkpoint of topic ${spec.topic}: nothing was ingested yet; run "weir up" or check WEIR_SCHEMA and WEIR_TOPIC.`,
     );
@@ -96,11 +97,11 @@ async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: Verify
     results.push(...(await checkResults(client, spec.schema, input)));
   }
   return {
-    checkpoints,
+    runs,
     clock,
     late,
-    acceptedGaps: rows.reduce((sum, { acceptedGaps }) => sum + acceptedGaps, 0),
-    checks: [...checkPartitions(checkpoints, rows), ...results],
+    acceptedGaps: runs.reduce((sum, { acceptedGaps }) => sum + acceptedGaps, 0),
+    checks: [...checkPartitions(runs, rows), ...results],
   };
 }
 
@@ -111,7 +112,7 @@ type TopicResult = {
   readonly beyondRecount: number;
 };
 
-async function checkTopic(input: VerifyInput, checkpoints: readonly Checkpoint[]): Promise<TopicResult> {
+async function checkTopic(input: VerifyInput, runs: readonly PartitionRun[]): Promise<TopicResult> {
   const { brokers, postgresUrl, spec, onProgress } = input;
   const tables = await RecountTables.open({ url: postgresUrl, schema: spec.schema });
   try {
@@ -119,13 +120,13 @@ async function checkTopic(input: VerifyInput, checkpoints: readonly Checkpoint[]
     const { messages, unstorable, check } = await recountTopic({
       brokers,
       spec,
-      checkpoints,
+      ranges: readRanges(runs),
       tables,
       onProgress: onMessages,
     });
     const onCheck = (step: string): void => onProgress?.({ step, done: null, of: null });
     const identities = await compareIdentities(tables.client, spec.schema, onCheck);
-    const counts = await compareTopicCounts(tables.client, spec.schema, checkpoints);
+    const counts = await compareTopicCounts(tables.client, spec.schema, runs);
     const beyondRecount = await countBeyondRecount(tables.client, spec.schema);
     return { checks: [check, ...identities, ...counts], messages, unstorable, beyondRecount };
   } finally {

@@ -1,12 +1,12 @@
-// Reads the topic again, as far as the checkpoints say it was read, and stores what every message should have become.
+// Reads the topic again, as far as its partitions were ever read, and stores what every message should have become.
 import { LostRangeError, OffsetBeyondEndError } from '../kafka/failures.ts';
 import { openPartitionReader } from '../kafka/partition-reader.ts';
 import type { FetchedMessages } from '../kafka/partition-reader.ts';
 import { partitionOffsets } from '../kafka/topics.ts';
-import type { Checkpoint } from '../pipeline/checkpoint.ts';
 import { comparePartitions } from '../pipeline/check.ts';
 import type { Check } from '../pipeline/check.ts';
 import { parseMessage } from '../pipeline/parse-message.ts';
+import type { ReadRange } from '../pipeline/partition-run.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import type { JudgedMessage, RecountTables } from '../postgres/verify-recount.ts';
 
@@ -19,7 +19,7 @@ const END_OF_LOG_FETCHES = 5;
 export type TopicRecount = {
   readonly brokers: readonly string[];
   readonly spec: PipelineSpec;
-  readonly checkpoints: readonly Checkpoint[];
+  readonly ranges: readonly ReadRange[];
   readonly tables: RecountTables;
   /** Hears how many messages were judged and of how many, now and then. */
   readonly onProgress: (judged: number, of: number) => void;
@@ -28,14 +28,14 @@ export type TopicRecount = {
 type Recounted = { readonly messages: number; readonly unstorable: number; readonly check: Check };
 
 /**
- * Judges every message that the log still holds below the checkpoints, partition by partition. The check it returns says
- * whether the log reaches the checkpoints at all.
+ * Judges every message that the log still holds of what was read, partition by partition. The check it returns says whether
+ * the log reaches that far at all.
  */
 export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
-  const { brokers, spec, checkpoints, tables, onProgress } = recount;
+  const { brokers, spec, ranges, tables, onProgress } = recount;
   const logs = await partitionOffsets({ brokers: [...brokers], topic: spec.topic });
   const startOf = new Map(logs.map(({ partition, logStartOffset }) => [partition, logStartOffset]));
-  const total = checkpoints.reduce(
+  const total = ranges.reduce(
     (sum, { partition, firstOffset, nextOffset }) =>
       sum + Math.max(0, nextOffset - Math.max(firstOffset, startOf.get(partition) ?? nextOffset)),
     0,
@@ -43,18 +43,18 @@ export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
   let messages = 0;
   let unstorable = 0;
   const reached: { partition: number; expected: number; found: number }[] = [];
-  for (const checkpoint of checkpoints) {
-    const { partition, firstOffset, nextOffset } = checkpoint;
+  for (const range of ranges) {
+    const { partition, firstOffset, nextOffset } = range;
     const from = Math.max(firstOffset, startOf.get(partition) ?? firstOffset);
-    const run = new PartitionRecount(recount, checkpoint, (judged) => onProgress(messages + judged, total));
-    // A partition that the topic does not have, or whose log ends before the checkpoint, was made anew.
+    const run = new PartitionRecount(recount, range, (judged) => onProgress(messages + judged, total));
+    // A partition that the topic does not have, or whose log ends before what was read, was made anew.
     const end = startOf.has(partition) ? await run.read(from) : firstOffset;
     messages += run.messages;
     unstorable += run.unstorable;
     reached.push({ partition, expected: nextOffset, found: end });
   }
   await tables.analyze();
-  const claim = 'the topic still reaches to every checkpoint';
+  const claim = 'the topic still reaches as far as it was read';
   return { messages, unstorable, check: comparePartitions('end of log', claim, reached) };
 }
 
@@ -63,19 +63,19 @@ class PartitionRecount {
   messages = 0;
   unstorable = 0;
   readonly #recount: TopicRecount;
-  readonly #checkpoint: Checkpoint;
+  readonly #range: ReadRange;
   readonly #onJudged: (judged: number) => void;
 
-  constructor(recount: TopicRecount, checkpoint: Checkpoint, onJudged: (judged: number) => void) {
+  constructor(recount: TopicRecount, range: ReadRange, onJudged: (judged: number) => void) {
     this.#recount = recount;
-    this.#checkpoint = checkpoint;
+    this.#range = range;
     this.#onJudged = onJudged;
   }
 
   /** Returns the offset up to which the partition was read. */
   async read(from: number): Promise<number> {
     const { tables } = this.#recount;
-    const { partition, nextOffset } = this.#checkpoint;
+    const { partition, nextOffset } = this.#range;
     let start = Math.min(from, nextOffset);
     for (;;) {
       try {
@@ -98,7 +98,7 @@ class PartitionRecount {
   }
 
   async #readFrom(start: number): Promise<number> {
-    const { nextOffset, partition } = this.#checkpoint;
+    const { nextOffset, partition } = this.#range;
     if (start >= nextOffset) return nextOffset;
     const { brokers, spec } = this.#recount;
     const reader = await openPartitionReader({
@@ -126,7 +126,7 @@ class PartitionRecount {
 
   async #judge({ messages, fromOffset, nextOffset }: FetchedMessages): Promise<void> {
     const { tables, spec } = this.#recount;
-    const { partition, nextOffset: limit } = this.#checkpoint;
+    const { partition, nextOffset: limit } = this.#range;
     const refused = await tables.unstorableOffsets(partition, fromOffset, nextOffset);
     const judged: JudgedMessage[] = [];
     for (const message of messages) {

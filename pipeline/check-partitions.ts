@@ -1,8 +1,9 @@
-// The checks of guarantee 2 that need no topic: each partition's offsets are accounted for, and its counts are its rows.
-import type { Checkpoint } from './checkpoint.ts';
+// The checks of guarantee 2 that need no topic: each run's offsets are accounted for, and the runs' counts are the rows.
 import { unaccountedOffsets } from './checkpoint.ts';
+import type { Counts } from './checkpoint.ts';
 import { comparePartitions } from './check.ts';
 import type { Check, PartitionPair } from './check.ts';
+import type { PartitionRun } from './partition-run.ts';
 
 /** Rows that name a partition as their source, in the same snapshot as the checkpoints. */
 export type PartitionRows = {
@@ -10,49 +11,44 @@ export type PartitionRows = {
   readonly events: number;
   readonly deadLetters: number;
   readonly lateEvents: number;
-  /** Of events and dead letters: those whose offset the partition has not read. */
+  /** Of events and dead letters: those whose offset no run of the partition has read. */
   readonly outsideCheckpoint: number;
-  /** Offsets read over because somebody accepted their loss. */
-  readonly acceptedGaps: number;
 };
 
-const NO_ROWS = { events: 0, deadLetters: 0, lateEvents: 0, outsideCheckpoint: 0, acceptedGaps: 0 };
+const NO_ROWS = { events: 0, deadLetters: 0, lateEvents: 0, outsideCheckpoint: 0 };
 
-/** Rows of a partition without a checkpoint count against an expected 0. */
-export function checkPartitions(checkpoints: readonly Checkpoint[], rows: readonly PartitionRows[]): Check[] {
-  const counted = joinByPartition(checkpoints, rows);
+/** `runs`: all of them, with the present ones. Rows of a partition that was never read count against an expected 0. */
+export function checkPartitions(runs: readonly PartitionRun[], rows: readonly PartitionRows[]): Check[] {
+  const counted = joinByPartition(runs, rows);
   const pairs = (pick: (one: Counted) => { expected: number; found: number }): PartitionPair[] =>
-    counted.map((one) => {
-      const { expected, found } = pick(one);
-      return { partition: one.rows.partition, expected, found };
-    });
+    counted.map((one) => ({ partition: one.rows.partition, ...pick(one) }));
   return [
     comparePartitions(
       'offsets',
-      'next - first offset = recorded + duplicate + rejected + skipped, and gaps accepted as lost',
-      pairs(({ checkpoint, rows: { acceptedGaps } }) => {
-        if (!checkpoint) return { expected: 0, found: 0 };
-        const expected = checkpoint.nextOffset - checkpoint.firstOffset;
-        return { expected, found: expected - unaccountedOffsets(checkpoint) + acceptedGaps };
+      'in each run, next - first offset = recorded + duplicate + rejected + skipped, and gaps accepted as lost',
+      runs.map((run) => {
+        const expected = run.nextOffset - run.firstOffset;
+        const found = expected - unaccountedOffsets(run) + run.acceptedGaps;
+        return { partition: run.partition, run: run.run, expected, found };
       }),
     ),
     comparePartitions(
       'recorded',
-      'a partition has as many rows in events as it counted',
-      pairs(({ checkpoint, rows: { events } }) => ({ expected: checkpoint?.counts.recorded ?? 0, found: events })),
+      'a partition has as many rows in events as its runs counted',
+      pairs(({ of, rows: { events } }) => ({ expected: sum(of, 'recorded'), found: events })),
     ),
     comparePartitions(
       'rejected',
-      'a partition has as many rows in dead_letters as it counted',
-      pairs(({ checkpoint, rows: { deadLetters } }) => ({
-        expected: checkpoint?.counts.rejected ?? 0,
+      'a partition has as many rows in dead_letters as its runs counted, each message once',
+      pairs(({ of, rows: { deadLetters } }) => ({
+        expected: sum(of, 'rejected') - of.reduce((again, { rejectedAgain }) => again + rejectedAgain, 0),
         found: deadLetters,
       })),
     ),
     comparePartitions(
       'late',
-      'a partition has as many rows in late_events as it counted',
-      pairs(({ checkpoint, rows: { lateEvents } }) => ({ expected: checkpoint?.counts.late ?? 0, found: lateEvents })),
+      'a partition has as many rows in late_events as its runs counted',
+      pairs(({ of, rows: { lateEvents } }) => ({ expected: sum(of, 'late'), found: lateEvents })),
     ),
     comparePartitions(
       'unread offsets',
@@ -62,15 +58,19 @@ export function checkPartitions(checkpoints: readonly Checkpoint[], rows: readon
   ];
 }
 
-type Counted = { readonly checkpoint: Checkpoint | null; readonly rows: PartitionRows };
+const sum = (runs: readonly PartitionRun[], count: keyof Counts): number =>
+  runs.reduce((total, { counts }) => total + counts[count], 0);
 
-function joinByPartition(checkpoints: readonly Checkpoint[], rows: readonly PartitionRows[]): Counted[] {
+/** The runs `of` one partition, and its rows. */
+type Counted = { readonly of: readonly PartitionRun[]; readonly rows: PartitionRows };
+
+function joinByPartition(runs: readonly PartitionRun[], rows: readonly PartitionRows[]): Counted[] {
   const rowsOf = new Map(rows.map((one) => [one.partition, one]));
-  const checkpointOf = new Map(checkpoints.map((one) => [one.partition, one]));
-  return [...new Set([...checkpointOf.keys(), ...rowsOf.keys()])]
+  const partitions = new Set([...runs.map(({ partition }) => partition), ...rowsOf.keys()]);
+  return [...partitions]
     .toSorted((a, b) => a - b)
     .map((partition) => ({
-      checkpoint: checkpointOf.get(partition) ?? null,
+      of: runs.filter((run) => run.partition === partition),
       rows: rowsOf.get(partition) ?? { partition, ...NO_ROWS },
     }));
 }

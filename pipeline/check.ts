@@ -47,8 +47,13 @@ export function differencesOf(checks: readonly Check[]): number {
   return checks.reduce((sum, { differences }) => sum + differences, 0);
 }
 
-/** One row of a check that compares two numbers for each partition. */
-export type PartitionPair = { readonly partition: number; readonly expected: number; readonly found: number };
+/** One row of a check that compares two numbers for each partition, or for each run of one. */
+export type PartitionPair = {
+  readonly partition: number;
+  readonly run?: number;
+  readonly expected: number;
+  readonly found: number;
+};
 
 /** A check over all partitions: it differs by the sum of the partitions' distances, so that two errors cannot cancel out. */
 export function comparePartitions(name: string, claim: string, pairs: readonly PartitionPair[]): Check {
@@ -61,6 +66,9 @@ export function comparePartitions(name: string, claim: string, pairs: readonly P
     differences: wrong.reduce((sum, { expected, found }) => sum + Math.abs(expected - found), 0),
     examples: wrong
       .slice(0, MAX_EXAMPLES)
-      .map(({ partition, expected, found }) => `Partition ${partition}: ${expected} expected, ${found} found.`),
+      .map(
+        ({ partition, run = 1, expected, found }) =>
+          `Partition ${partition}${run > 1 ? `, run ${run}` : ''}: ${expected} expected, ${found} found.`,
+      ),
   };
 }

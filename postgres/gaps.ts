@@ -10,29 +10,31 @@ import { quoteSchema } from './schema-name.ts';
 
 type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
 
-/** One row of `gaps`: the offsets `[fromOffset, toOffset)` of a partition. `acceptedAtMs` is PostgreSQL's clock. */
+/** One row of `gaps`: the offsets `[fromOffset, toOffset)` of a partition's run. `acceptedAtMs` is PostgreSQL's clock. */
 export type Gap = {
   readonly partition: number;
+  readonly run: number;
   readonly fromOffset: number;
   readonly toOffset: number;
   readonly acceptedAtMs: number;
 };
 
-type GapRow = { partition: number; from_offset: string; to_offset: string; accepted_at_ms: number };
+type GapRow = { partition: number; run: number; from_offset: string; to_offset: string; accepted_at_ms: number };
 
-const COLUMNS = `partition, from_offset, to_offset, (extract(epoch from accepted_at) * 1000)::float8 as accepted_at_ms`;
+const COLUMNS = `partition, run, from_offset, to_offset, (extract(epoch from accepted_at) * 1000)::float8 as accepted_at_ms`;
 
 const toGap = (row: GapRow): Gap => ({
   partition: row.partition,
+  run: row.run,
   fromOffset: parseOffset(row.from_offset),
   toOffset: parseOffset(row.to_offset),
   acceptedAtMs: row.accepted_at_ms,
 });
 
-/** All gaps of the topic, by partition and offset. */
+/** All gaps of the topic, by partition, run and offset. */
 export async function readGaps(db: Queryable, { schema, topic }: Where): Promise<Gap[]> {
   const { rows } = await db.query<GapRow>(
-    `select ${COLUMNS} from ${quoteSchema(schema)}.gaps where topic = $1 order by partition, from_offset`,
+    `select ${COLUMNS} from ${quoteSchema(schema)}.gaps where topic = $1 order by partition, run, from_offset`,
     [topic],
   );
   return rows.map(toGap);
@@ -56,14 +58,15 @@ export async function acceptGap(
 ): Promise<GapAcceptance> {
   const tables = quoteSchema(where.schema);
   return await holdingCheckpoint(pool, { ...where, partition }, async (client) => {
-    const { rows } = await client.query<{ next_offset: string }>(
-      `select next_offset from ${tables}.checkpoints where topic = $1 and partition = $2 for update`,
+    const { rows } = await client.query<{ run: number; next_offset: string }>(
+      `select run, next_offset from ${tables}.checkpoints where topic = $1 and partition = $2 for update`,
       [where.topic, partition],
     );
     const none = `no checkpoint of partition ${partition} of ${where.topic} in schema ${where.schema}; start the pipeline first`;
-    const fromOffset = parseOffset(must(rows[0], none).next_offset);
+    const { run, next_offset } = must(rows[0], none);
+    const fromOffset = parseOffset(next_offset);
     if (logStartOffset <= fromOffset) {
-      const gap = await gapBefore(client, where, { partition, nextOffset: fromOffset });
+      const gap = await gapBefore(client, where, { partition, run, nextOffset: fromOffset });
       return { gap, isNew: false, nextOffset: fromOffset };
     }
     await client.query(
@@ -72,8 +75,8 @@ export async function acceptGap(
       [where.topic, partition, logStartOffset],
     );
     const { rows: made } = await client.query<GapRow>(
-      `insert into ${tables}.gaps (topic, partition, from_offset, to_offset) values ($1, $2, $3, $4) returning ${COLUMNS}`,
-      [where.topic, partition, fromOffset, logStartOffset],
+      `insert into ${tables}.gaps (topic, partition, run, from_offset, to_offset) values ($1, $2, $3, $4, $5) returning ${COLUMNS}`,
+      [where.topic, partition, run, fromOffset, logStartOffset],
     );
     return { gap: toGap(must(made[0], 'the gap that was inserted')), isNew: true, nextOffset: logStartOffset };
   });
@@ -82,11 +85,11 @@ export async function acceptGap(
 async function gapBefore(
   db: Queryable,
   { schema, topic }: Where,
-  { partition, nextOffset }: { partition: number; nextOffset: number },
+  { partition, run, nextOffset }: { partition: number; run: number; nextOffset: number },
 ): Promise<Gap | null> {
   const { rows } = await db.query<GapRow>(
-    `select ${COLUMNS} from ${quoteSchema(schema)}.gaps where topic = $1 and partition = $2 and to_offset = $3`,
-    [topic, partition, nextOffset],
+    `select ${COLUMNS} from ${quoteSchema(schema)}.gaps where topic = $1 and partition = $2 and run = $3 and to_offset = $4`,
+    [topic, partition, run, nextOffset],
   );
   return rows[0] ? toGap(rows[0]) : null;
 }

@@ -42,12 +42,14 @@ export class RecountTables {
   readonly #eventRows = new CopyBuffer();
   readonly #rejectionRows = new CopyBuffer();
   readonly #deadLetters: string;
+  readonly #events: string;
   #hasUnstorable = false;
   #storing: Promise<unknown> = Promise.resolve();
 
   private constructor(client: Client, schema: string) {
     this.client = client;
     this.#deadLetters = `${quoteSchema(schema)}.dead_letters`;
+    this.#events = `${quoteSchema(schema)}.events`;
   }
 
   /** Connects and makes the tables. */
@@ -70,14 +72,16 @@ export class RecountTables {
 
   /**
    * Offsets from `fromOffset` on, below `toOffset`, whose valid message PostgreSQL refused to store. Only it can judge
-   * that, so the recount takes its word.
+   * that, so the recount takes its word, unless it took the message when that was read again.
    */
   async unstorableOffsets(partition: number, fromOffset: number, toOffset: number): Promise<Set<number>> {
     if (!this.#hasUnstorable) return new Set();
     await this.#storing;
     const { rows } = await this.client.query<{ offset: string }>(
-      `select kafka_offset as offset from ${this.#deadLetters}
-        where kafka_partition = $1 and kafka_offset >= $2 and kafka_offset < $3 and reason = 'unstorable'`,
+      `select kafka_offset as offset from ${this.#deadLetters} d
+        where kafka_partition = $1 and kafka_offset >= $2 and kafka_offset < $3 and reason = 'unstorable'
+          and not exists (select from ${this.#events} e where e.occurred_at = d.event_at and e.event_id = d.event_id
+            and e.kafka_partition = d.kafka_partition and e.kafka_offset = d.kafka_offset)`,
       [partition, fromOffset, toOffset],
     );
     return new Set(rows.map(({ offset }) => Number(offset)));

@@ -3,19 +3,18 @@ import { expect, test } from 'vitest';
 
 import { checkPartitions } from '../../pipeline/check-partitions.ts';
 import type { PartitionRows } from '../../pipeline/check-partitions.ts';
-import type { Checkpoint } from '../../pipeline/checkpoint.ts';
+import { readRanges } from '../../pipeline/partition-run.ts';
+import type { PartitionRun } from '../../pipeline/partition-run.ts';
 
-const checkpoint = (partition: number, changes: Partial<Checkpoint> = {}): Checkpoint => ({
-  topic: 'orders',
+const run = (partition: number, changes: Partial<PartitionRun> = {}): PartitionRun => ({
   partition,
   run: 1,
-  reachedOffset: 0,
   firstOffset: 100,
   nextOffset: 110,
-  epoch: 1,
-  watermarkMs: null,
-  committedAtMs: 0,
   counts: { recorded: 6, duplicate: 2, late: 1, rejected: 1, skipped: 1 },
+  rejectedAgain: 0,
+  acceptedGaps: 0,
+  ended: null,
   ...changes,
 });
 
@@ -25,34 +24,31 @@ const rows = (partition: number, changes: Partial<PartitionRows> = {}): Partitio
   deadLetters: 1,
   lateEvents: 1,
   outsideCheckpoint: 0,
-  acceptedGaps: 0,
   ...changes,
 });
 
-const differing = (checkpoints: Checkpoint[], counted: PartitionRows[]): Record<string, number> =>
+const differing = (runs: PartitionRun[], counted: PartitionRows[]): Record<string, number> =>
   Object.fromEntries(
-    checkPartitions(checkpoints, counted).flatMap(({ name, differences }) =>
-      differences > 0 ? [[name, differences]] : [],
-    ),
+    checkPartitions(runs, counted).flatMap(({ name, differences }) => (differences > 0 ? [[name, differences]] : [])),
   );
 
 test('a partition whose offsets and rows are accounted for has no difference', () => {
-  expect(differing([checkpoint(0)], [rows(0)])).toEqual({});
+  expect(differing([run(0)], [rows(0)])).toEqual({});
 });
 
 test('one event too many in a partition does not make up for one missing in another', () => {
-  expect(differing([checkpoint(0), checkpoint(1)], [rows(0, { events: 7 }), rows(1, { events: 5 })])).toEqual({
+  expect(differing([run(0), run(1)], [rows(0, { events: 7 }), rows(1, { events: 5 })])).toEqual({
     recorded: 2,
   });
 });
 
 test('offsets that were accepted as lost are accounted for', () => {
-  expect(differing([checkpoint(0, { nextOffset: 115 })], [rows(0)])).toEqual({ offsets: 5 });
-  expect(differing([checkpoint(0, { nextOffset: 115 })], [rows(0, { acceptedGaps: 5 })])).toEqual({});
+  expect(differing([run(0, { nextOffset: 115 })], [rows(0)])).toEqual({ offsets: 5 });
+  expect(differing([run(0, { nextOffset: 115, acceptedGaps: 5 })], [rows(0)])).toEqual({});
 });
 
-test('rows of a partition that has no checkpoint are differences', () => {
-  expect(differing([checkpoint(0)], [rows(0), rows(7, { outsideCheckpoint: 7 })])).toEqual({
+test('rows of a partition that was never read are differences', () => {
+  expect(differing([run(0)], [rows(0), rows(7, { outsideCheckpoint: 7 })])).toEqual({
     recorded: 6,
     rejected: 1,
     late: 1,
@@ -61,5 +57,40 @@ test('rows of a partition that has no checkpoint are differences', () => {
 });
 
 test('a partition without any row is held against its counts', () => {
-  expect(differing([checkpoint(0)], [])).toEqual({ recorded: 6, rejected: 1, late: 1 });
+  expect(differing([run(0)], [])).toEqual({ recorded: 6, rejected: 1, late: 1 });
+});
+
+/** The second run of a partition: read again from its first offset, up to a bit further. */
+const again = (changes: Partial<PartitionRun> = {}): PartitionRun =>
+  run(0, {
+    run: 2,
+    nextOffset: 113,
+    counts: { recorded: 2, duplicate: 8, late: 0, rejected: 2, skipped: 1 },
+    rejectedAgain: 1,
+    ...changes,
+  });
+
+test('over several runs, rows are held against what all runs recorded, and a letter counts once', () => {
+  const ended = run(0, { ended: { atMs: 1, why: 'because' } });
+  expect(differing([ended, again()], [rows(0, { events: 8, deadLetters: 2 })])).toEqual({});
+  expect(differing([ended, again({ rejectedAgain: 0 })], [rows(0, { events: 8, deadLetters: 2 })])).toEqual({
+    rejected: 1,
+  });
+});
+
+test('offsets are accounted for in each run by itself, and the run that is not is named', () => {
+  const ended = run(0, { nextOffset: 109, ended: { atMs: 1, why: 'because' } });
+  const checks = checkPartitions([ended, again({ nextOffset: 114 })], [rows(0, { events: 8, deadLetters: 2 })]);
+  expect(checks[0]).toMatchObject({ name: 'offsets', differences: 2 });
+  expect(checks[0]?.examples).toEqual([
+    'Partition 0: 9 expected, 10 found.',
+    'Partition 0, run 2: 14 expected, 13 found.',
+  ]);
+});
+
+test('what was read reaches from the first to the last offset of any run', () => {
+  expect(readRanges([run(1), run(0), again({ firstOffset: 50, nextOffset: 60 })])).toEqual([
+    { partition: 0, firstOffset: 50, nextOffset: 110 },
+    { partition: 1, firstOffset: 100, nextOffset: 110 },
+  ]);
 });

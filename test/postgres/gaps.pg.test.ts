@@ -10,7 +10,8 @@ import type { MicroBatch } from '../../pipeline/micro-batch.ts';
 import { parseMessage } from '../../pipeline/parse-message.ts';
 import { RecentIdentities } from '../../pipeline/recent-identities.ts';
 import { BatchCommitter, FencedError } from '../../postgres/batch-committer.ts';
-import { ensureCheckpoint, readCheckpoint, readCheckpoints, takeLease } from '../../postgres/checkpoints.ts';
+import { readRuns } from '../../postgres/checkpoint-runs.ts';
+import { ensureCheckpoint, readCheckpoint, takeLease } from '../../postgres/checkpoints.ts';
 import { acceptGap, readGaps } from '../../postgres/gaps.ts';
 import { clientConfig } from '../../postgres/pool.ts';
 import { countPartitionRows } from '../../postgres/verify-partitions.ts';
@@ -63,8 +64,8 @@ async function checkpoint(): Promise<Checkpoint> {
 }
 
 async function differences(): Promise<number[]> {
-  const checkpoints = await readCheckpoints(pipeline.pool, pipeline.spec);
-  return checkPartitions(checkpoints, await countPartitionRows(pipeline.pool, pipeline.spec)).map(
+  const runs = await readRuns(pipeline.pool, pipeline.spec);
+  return checkPartitions(runs, await countPartitionRows(pipeline.pool, pipeline.spec)).map(
     (check) => check.differences,
   );
 }
