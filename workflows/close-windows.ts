@@ -29,7 +29,7 @@ import { configureSignal, endStreamUpdate, stopSignal, windowsStateQuery } from 
 import type { EndOffsets, Failures, WindowsPhase, WindowsState } from './commands.ts';
 import { isoTime, windowsDetails } from './details.ts';
 import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
-import { runOptions } from './run-options.ts';
+import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
 type Activities = {
@@ -71,6 +71,7 @@ export async function closeWindows(input: CloseWindowsInput): Promise<void> {
 class WindowsLife {
   private input: CloseWindowsInput;
   private readonly options: RunOptions;
+  private readonly turnsOfRun: number;
   private readonly keeper: LeaseKeeper;
   private phase: WindowsPhase = 'waiting';
   private carried: Omit<Carried, 'failures'>;
@@ -80,6 +81,7 @@ class WindowsLife {
   constructor(input: CloseWindowsInput) {
     this.input = input;
     this.options = runOptions(input.options);
+    this.turnsOfRun = turnsOfRun(this.options);
     this.keeper = new LeaseKeeper(this.options, input.carried?.failures);
     this.carried = input.carried ?? {
       eventTime: UNKNOWN,
@@ -111,7 +113,7 @@ class WindowsLife {
 
   async live(): Promise<void> {
     for (let turn = 0; !this.stopping; turn += 1) {
-      if (turn >= this.options.turnsPerRun || workflowInfo().continueAsNewSuggested) await this.continueIt();
+      if (turn >= this.turnsOfRun || workflowInfo().continueAsNewSuggested) await this.continueIt();
       const news = await this.nextNews();
       if (news === null || this.stopping) continue;
       if (news.eventTime !== null) this.keep({ eventTime: news.eventTime });

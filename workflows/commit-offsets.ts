@@ -11,7 +11,7 @@ import { configureSignal, offsetsStateQuery, stopSignal } from './commands.ts';
 import type { OffsetsState } from './commands.ts';
 import { offsetsDetails } from './details.ts';
 import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
-import { runOptions } from './run-options.ts';
+import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
 export type CommitOffsetsInput = { readonly spec: PipelineSpec; readonly options?: Partial<RunOptions> };
@@ -29,6 +29,7 @@ export async function commitOffsets(input: CommitOffsetsInput): Promise<void> {
 class OffsetsLife {
   private input: CommitOffsetsInput;
   private readonly options: RunOptions;
+  private readonly turnsOfRun: number;
   private readonly keeper: LeaseKeeper;
   private phase: OffsetsState['phase'] = 'publishing';
   private stopping = false;
@@ -36,6 +37,7 @@ class OffsetsLife {
   constructor(input: CommitOffsetsInput) {
     this.input = input;
     this.options = runOptions(input.options);
+    this.turnsOfRun = turnsOfRun(this.options);
     this.keeper = new LeaseKeeper(this.options);
   }
 
@@ -54,7 +56,7 @@ class OffsetsLife {
 
   async live(): Promise<void> {
     for (let turn = 0; !this.stopping; turn += 1) {
-      if (turn >= this.options.turnsPerRun || workflowInfo().continueAsNewSuggested) {
+      if (turn >= this.turnsOfRun || workflowInfo().continueAsNewSuggested) {
         await continueAsNew<typeof commitOffsets>(this.input);
       }
       this.enter('publishing');

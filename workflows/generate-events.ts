@@ -23,7 +23,7 @@ import { generatorDetails } from './generator-details.ts';
 import { afterFailure, afterLease, initialGeneratorState, leaseEnd, rescheduled } from './generator-state.ts';
 import type { GeneratorPhase, GeneratorState } from './generator-state.ts';
 import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
-import { runOptions } from './run-options.ts';
+import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
 export type GenerateEventsInput = {
@@ -62,6 +62,7 @@ class Generator {
   state: GeneratorState;
   private readonly input: GenerateEventsInput;
   private readonly options: RunOptions;
+  private readonly turnsOfRun: number;
   private readonly keeper: LeaseKeeper;
   /** What the last lease waited for in vain. */
   private trouble: string | null = null;
@@ -69,6 +70,7 @@ class Generator {
   constructor(input: GenerateEventsInput) {
     this.input = input;
     this.options = runOptions({ leaseMs: GENERATOR_LEASE_MS, answerWithinMs: 3_000, ...input.options });
+    this.turnsOfRun = turnsOfRun(this.options);
     this.state = input.state ?? initialGeneratorState(input.spec, Date.now());
     this.keeper = new LeaseKeeper(this.options, this.state.failures);
   }
@@ -91,7 +93,7 @@ class Generator {
 
   async run(): Promise<void> {
     for (let turn = 0; !this.state.stopping && !this.finished; turn += 1) {
-      if (turn >= this.options.turnsPerRun || workflowInfo().continueAsNewSuggested) await this.continueAnew();
+      if (turn >= this.turnsOfRun || workflowInfo().continueAsNewSuggested) await this.continueAnew();
       if (this.state.paused) {
         this.enter('paused', `Paused before message ${this.state.nextIndex}.`);
         await condition(() => !this.state.paused || this.state.stopping);

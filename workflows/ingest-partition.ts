@@ -39,7 +39,7 @@ import type { CarriedLostRange } from './lost-range.ts';
 import { PartitionReports } from './partition-reports.ts';
 import { isResting, mustRest, restingPhase, whyResting } from './resting.ts';
 import type { RestReasons } from './resting.ts';
-import { runOptions } from './run-options.ts';
+import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
 type Carried = {
@@ -76,6 +76,7 @@ export async function ingestPartition(input: IngestPartitionInput): Promise<{ re
 class PartitionLife {
   private input: IngestPartitionInput;
   private readonly options: RunOptions;
+  private readonly turnsOfRun: number;
   private readonly keeper: LeaseKeeper;
   private phase: PartitionPhase = 'starting';
   private lease: number;
@@ -91,6 +92,7 @@ class PartitionLife {
   constructor(input: IngestPartitionInput) {
     this.input = input;
     this.options = runOptions(input.options);
+    this.turnsOfRun = turnsOfRun(this.options);
     this.keeper = new LeaseKeeper(this.options, input.carried?.failures);
     this.lease = input.carried?.lease ?? 0;
     this.nextOffset = input.carried?.nextOffset ?? null;
@@ -137,7 +139,7 @@ class PartitionLife {
 
   async live(): Promise<{ nextOffset: string | null }> {
     for (let turn = 0; !this.stopping; turn += 1) {
-      const longEnough = turn >= this.options.turnsPerRun || workflowInfo().continueAsNewSuggested;
+      const longEnough = turn >= this.turnsOfRun || workflowInfo().continueAsNewSuggested;
       // A handler that is still waiting for this very loop to rest must not wait for ever: then the next turn continues.
       if (longEnough && allHandlersFinished()) await this.continueIt();
       if (this.mustRest()) await this.rest();

@@ -11,6 +11,8 @@ import { patched } from '@temporalio/workflow';
 export const PATCHES = {
   /** A pipeline knew nothing of a partition whose leases failed, and its status said that it ingested. */
   tellFailures: 'tell-failures',
+  /** The workflows of a lost worker are replayed by others: long ones took longer than a workflow task may, again and again. */
+  shortRuns: 'short-runs',
 } as const;
 
 /** Whether this run was begun by a build that has the change; records so in the history of a run that begins now. */

@@ -38,7 +38,7 @@ import type { PartitionPhase, PartitionReport, PipelinePhase, PipelineState } fr
 import { firstReport, pipelineDetails, pipelineMessage } from './details.ts';
 import { NO_FAILURES, addFailure, backoffMs, failureSentence, failureType } from './failure-series.ts';
 import { wantedChildren } from './wanted-children.ts';
-import { runOptions } from './run-options.ts';
+import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** What a run hands to the one it continues as. */
@@ -105,8 +105,8 @@ class PipelineLife {
 
   async live(): Promise<PipelineState> {
     try {
-      for (let turn = 0; !this.stopRequested; turn += 1) {
-        const longEnough = turn >= this.options.turnsPerRun || workflowInfo().continueAsNewSuggested;
+      for (let turn = 0, turns = turnsOfRun(this.options); !this.stopRequested; turn += 1) {
+        const longEnough = turn >= turns || workflowInfo().continueAsNewSuggested;
         if (longEnough && allHandlersFinished()) await this.continueIt();
         await this.look();
         await this.untilNextLook();
