@@ -11,6 +11,7 @@ import { keepWorkersCommand } from './keep-workers.ts';
 import { migrateCommand } from './migrate.ts';
 import { partitionCommand } from './partition.ts';
 import { pipelineCommand } from './pipeline.ts';
+import { schemasCommand } from './schemas.ts';
 import { stackCommand } from './stack.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     statusCommand(),
     windowsCommand(),
     generatorCommand(),
+    schemasCommand(),
     verifyCommand(),
     benchCommand(),
   ];
