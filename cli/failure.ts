@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 
 import { messageOf } from '../pipeline/ensure.ts';
+import { SelectionError } from '../pipeline/letter-selection.ts';
 import { SettingsError } from '../pipeline/settings.ts';
 import { environment } from './environment.ts';
 
@@ -33,7 +34,8 @@ const SPOKEN = new Set([
 
 /** Turns anything thrown into sentences. Only what nobody foresaw points to WEIR_LOG_LEVEL=debug for more. */
 export function explain(thrown: unknown): Explained {
-  if (thrown instanceof SettingsError) return { lines: thrown.problems, exitCode: 2 };
+  if (thrown instanceof SettingsError || thrown instanceof SelectionError)
+    return { lines: thrown.problems, exitCode: 2 };
   if (thrown instanceof CliFailure) return { lines: [thrown.message], exitCode: thrown.exitCode };
   if (thrown instanceof Error && SPOKEN.has(thrown.name)) return { lines: thrown.message.split('\n'), exitCode: 2 };
   return { lines: [postgresSentence(thrown) ?? kafkaSentence(thrown) ?? unforeseen(thrown)], exitCode: 2 };
@@ -88,6 +90,9 @@ function postgresSentence(thrown: unknown): string | null {
     case '3F000':
     case '42P01':
       return `The tables are not there (${error.message}); \`weir migrate\` makes them, or name their schema by WEIR_SCHEMA.`;
+    case '42703':
+    case '42883':
+      return `The tables are of another version of Weir (${error.message}); \`weir migrate\` brings them up to this one.`;
     case '57P03':
     case '57P01':
       return `PostgreSQL is starting or stopping (${error.message}); try again in a moment.`;

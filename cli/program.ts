@@ -3,6 +3,7 @@ import type { Command, CommanderError } from 'commander';
 
 import { benchCommand } from './bench.ts';
 import { addSettingFlags, createCommand } from './command.ts';
+import { deadLettersCommand } from './dead-letters.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { CliFailure } from './failure.ts';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     partitionCommand(),
     statusCommand(),
     windowsCommand(),
+    deadLettersCommand(),
     generatorCommand(),
     schemasCommand(),
     verifyCommand(),
