@@ -4,11 +4,13 @@ import type pg from 'pg';
 
 import { createGeneratorSpec } from '../../generator/generator-spec.ts';
 import type { GeneratorSpec } from '../../generator/generator-spec.ts';
+import type { Segment } from '../../generator/pace.ts';
 import { ensureTopic } from '../../kafka/topics.ts';
 import { TASK_QUEUES, generatorId, pipelineId } from '../../pipeline/ids.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
 import { migrate } from '../../postgres/migrate.ts';
 import { openPool } from '../../postgres/pool.ts';
+import type { GeneratorState } from '../../workflows/generator-state.ts';
 import { eventually } from '../support/eventually.ts';
 import { ChaosStack } from './chaos-stack.ts';
 import { CommitWatch } from './commit-watch.ts';
@@ -50,6 +52,7 @@ export class ChaosWorld {
   /** Of the topic at present. */
   partitions = PARTITIONS;
   readonly #connection: Connection;
+  readonly #segments = new Map<number, Segment>();
 
   private constructor(
     { seed, rate }: WorldOptions,
@@ -99,7 +102,22 @@ export class ChaosWorld {
       args: [{ spec: world.generatorSpec }],
     });
     await eventually(() => world.recoveredAt(0) !== null, { deadlineMs: 120_000, what: 'every partition commits' });
+    await world.noteSegment();
     return world;
+  }
+
+  /** Writes down which segment of its schedule the generator is in: one that fell far behind has begun another. */
+  async noteSegment(): Promise<void> {
+    const handle = this.client.workflow.getHandle(generatorId(TOPIC));
+    const within = { deadlineMs: 120_000, what: 'the generator says where it is' };
+    const { segment } = await eventually(async () => await handle.query<GeneratorState>('state'), within);
+    this.#segments.set(segment.fromIndex, segment);
+  }
+
+  /** All segments so far, in order; `last` is the one in which the generator ended. */
+  segments(last: Segment): Segment[] {
+    this.#segments.set(last.fromIndex, last);
+    return [...this.#segments.values()].toSorted((one, other) => one.fromIndex - other.fromIndex);
   }
 
   /** When the last partition had its first commit after this moment; null while one has none. */

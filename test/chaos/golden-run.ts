@@ -32,8 +32,8 @@ export type GoldenComparison = {
   readonly notOfSeed: readonly string[];
 };
 
-/** What the generator sent: the messages `[0, count)` of its one segment. */
-export type Produced = { readonly segment: Segment; readonly count: number };
+/** What the generator sent: the messages `[0, count)`, of which each belongs to the last segment that begins at or before it. */
+export type Produced = { readonly segments: readonly Segment[]; readonly count: number };
 
 /** Columns that say when and how something came, which a crash may change. */
 const CIRCUMSTANCES = ['revision', 'closed_at', 'recorded_at', 'created_at', 'id', 'kafka_partition', 'kafka_offset'];
@@ -93,8 +93,11 @@ async function compareWithSeed(
 
 function* messagesOf(
   spec: GeneratorSpec,
-  { segment, count }: Produced,
+  { segments, count }: Produced,
 ): Generator<{ value: Buffer; timestampMs: number }> {
   const maker = createMessageMaker(spec);
-  for (let index = 0; index < count; index += 1) yield maker.message(segment, index);
+  for (const [place, segment] of segments.entries()) {
+    const endIndex = segments[place + 1]?.fromIndex ?? count;
+    for (let index = segment.fromIndex; index < endIndex; index += 1) yield maker.message(segment, index);
+  }
 }
