@@ -1,5 +1,5 @@
 // The fields of a message that its event type does not know: kept word for word, so that no digit of theirs is lost.
-import { shown } from './found.ts';
+import { named, shown } from './found.ts';
 import { jsonMembers } from './json-members.ts';
 
 import type { JsonMember } from './json-members.ts';
@@ -38,12 +38,13 @@ export function fieldAt(json: string, place: number): string | null {
 function whyNotKept({ name, nesting, digits }: JsonMember): Rejection | null {
   if (nesting > MAX_NESTING) {
     const field = shown(name);
-    const detail = `${field} is nested ${nesting} levels deep; at most ${MAX_NESTING} levels belong there.`;
+    const detail = `${named(field)} is nested ${nesting} levels deep; at most ${MAX_NESTING} levels belong there.`;
     return { reason: 'wrong_field', field, detail };
   }
   if (digits > MAX_DIGITS) {
     const field = shown(name);
-    const detail = `${field} holds a number that is ${digits} digits long without its exponent; at most ${MAX_DIGITS} digits belong there.`;
+    const length = Number.isFinite(digits) ? `${digits} digits long` : 'longer than can be counted';
+    const detail = `${named(field)} holds a number that is ${length} without its exponent; at most ${MAX_DIGITS} digits belong there.`;
     return { reason: 'number_out_of_range', field, detail };
   }
   return null;

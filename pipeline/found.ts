@@ -15,6 +15,11 @@ export function shown(text: string): string {
   return cut ? `${safe}...` : safe;
 }
 
+/** The name of a field as a sentence says it: an empty one is shown as such. */
+export function named(field: string): string {
+  return field === '' ? '""' : field;
+}
+
 /** A parsed JSON value in a few words: its text when it is a scalar, else its kind and size. */
 export function found(value: unknown): string {
   if (typeof value === 'string') {

@@ -9,7 +9,7 @@ import {
 import { TIME_FORM, whyNotATime } from './event-time.ts';
 import { EVENT_TYPES } from './event.ts';
 import { fieldAt } from './extra-fields.ts';
-import { found, shown } from './found.ts';
+import { found, named, shown } from './found.ts';
 
 import type { FieldKind } from './field-kinds.ts';
 import type { Rejection, RejectionReason } from './rejection.ts';
@@ -51,7 +51,7 @@ export function badText(json: string, at: number): Rejection {
   return {
     reason: 'bad_text',
     field,
-    detail: `${field ?? 'The value'} holds ${what} (${escape}); text without it belongs there.`,
+    detail: `${field === null ? 'The value' : named(field)} holds ${what} (${escape}); text without it belongs there.`,
   };
 }
 

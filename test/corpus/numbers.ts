@@ -148,6 +148,11 @@ const EXTRA: Row[] = [
   ['0e2000 in a further field is out of range, though it is 0', 'number_out_of_range a', extra('0e2000')],
   ['1,000 digits in a further field are kept', 'event', extra('1'.repeat(1000))],
   ['1,001 digits in a further field are out of range', 'number_out_of_range a', extra('1'.repeat(1001))],
+  [
+    '1,001 digits under an empty name are out of range',
+    'number_out_of_range ',
+    member('search', `"":${'1'.repeat(1001)}`),
+  ],
   ['1,001 decimals in a further field are out of range', 'number_out_of_range a', extra(`0.${'1'.repeat(1001)}`)],
   ['a long number deep inside a further field is out of range', 'number_out_of_range a', extra('[{"b":[1e5000]}]')],
 ];

@@ -85,6 +85,7 @@ const DEPTHS: Row[] = [
     member('search', `"schema_version":${arrays(DEEP)}`),
   ],
   ['100 levels in an unknown field are kept', 'event', member('search', `"a":${objects(100)}`)],
+  ['101 levels under an empty name are refused', 'wrong_field ', member('search', `"":${arrays(101)}`)],
   ['101 levels in an unknown field are refused', 'wrong_field a', member('search', `"a":${objects(101)}`)],
   [
     'a deep member that a later one replaces is not kept',

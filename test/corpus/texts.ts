@@ -31,6 +31,7 @@ const UNSTORABLE: Row[] = [
     'bad_text a',
     member('search', '"a":[{"b":["\\u0000"]}]'),
   ],
+  ['an escaped U+0000 under an empty name is refused', 'bad_text ', member('search', '"":"\\u0000"')],
   ['a backslash before u0000 is text', 'event', query('\\\\u0000'), { says: { search_query: '\\u0000' } }],
   ['two backslashes before an escaped U+0000 do not hide it', 'bad_text search_query', query('\\\\\\u0000')],
   ['U+0001 is text', 'event', query('\\u0001'), { says: { search_query: '\u0001' } }],

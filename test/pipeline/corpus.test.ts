@@ -15,6 +15,7 @@ test.each(CORPUS.map((message) => [message.claim, message] as const))('%s', (_cl
   const verdict = parseMessage(message, RULES);
   expect(performance.now() - startedMs).toBeLessThan(LONGEST_MS);
   expect(outcome(verdict)).toBe(hostile.verdict);
+  expect(verdict.rejection?.detail ?? 'Nothing belongs there.').toMatch(/^\S.* belongs? there\.$/s);
   // Not toEqual, which goes down one stack frame a level.
   expect(JSON.stringify(parseMessage(message, RULES))).toBe(JSON.stringify(verdict));
   const says = Object.keys(hostile.says).map((field) => [field, Reflect.get(verdict.event?.fields ?? {}, field)]);
