@@ -21,7 +21,10 @@ const NO_ROWS = { events: 0, deadLetters: 0, lateEvents: 0, outsideCheckpoint: 0
 export function checkPartitions(runs: readonly PartitionRun[], rows: readonly PartitionRows[]): Check[] {
   const counted = joinByPartition(runs, rows);
   const pairs = (pick: (one: Counted) => { expected: number; found: number }): PartitionPair[] =>
-    counted.map((one) => ({ partition: one.rows.partition, ...pick(one) }));
+    counted.map((one) => {
+      const { expected, found } = pick(one);
+      return { partition: one.rows.partition, expected, found };
+    });
   return [
     comparePartitions(
       'offsets',

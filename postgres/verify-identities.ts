@@ -126,8 +126,6 @@ export async function compareIdentities(
   return checks;
 }
 
-type RunRow = { partition: number; messages: string; valid: string; recovered: string };
-
 /**
  * The counts that only the topic can confirm, for the present runs that were recounted from their first offset on: skipped =
  * offsets that held no message, duplicate = valid messages - recorded. A letter that is valid by newer rules and was recovered
@@ -139,40 +137,7 @@ export async function compareTopicCounts(
   runs: readonly PartitionRun[],
 ): Promise<Check[]> {
   const present = runs.filter(({ ended }) => ended === null);
-  const { rows } = await client.query<RunRow>(
-    `with present as (select * from unnest($1::int[], $2::bigint[], $3::bigint[]) as p (partition, from_offset, to_offset)),
-     valid as (
-       select p.partition, count(*) as valid
-         from present p join recounted_events t
-           on t.partition = p.partition and t."offset" >= p.from_offset and t."offset" < p.to_offset
-        group by 1
-     ), recovered as (
-       select p.partition, count(*) as recovered
-         from present p join ${quoteSchema(schema)}.dead_letters d
-           on d.kafka_partition = p.partition and d.kafka_offset >= p.from_offset and d.kafka_offset < p.to_offset
-         join recounted_events t on t.partition = d.kafka_partition and t."offset" = d.kafka_offset
-        where d.status = 'recovered'
-        group by 1
-     ), refused as (
-       select p.partition, count(*) as refused
-         from present p join recounted_rejections t
-           on t.partition = p.partition and t."offset" >= p.from_offset and t."offset" < p.to_offset
-        group by 1
-     )
-     select p.partition, coalesce(valid, 0) as valid, coalesce(recovered, 0) as recovered,
-            coalesce(valid, 0) + coalesce(refused, 0) as messages
-       from present p join recounted_ranges r
-         on r.partition = p.partition and r.from_offset <= p.from_offset and r.to_offset >= p.to_offset
-       left join valid on valid.partition = p.partition
-       left join recovered on recovered.partition = p.partition
-       left join refused on refused.partition = p.partition
-      order by p.partition`,
-    [
-      present.map(({ partition }) => partition),
-      present.map(({ firstOffset }) => firstOffset),
-      present.map(({ nextOffset }) => nextOffset),
-    ],
-  );
+  const rows = await recountPresent(client, schema, present);
   const whole = rows.flatMap((row) => {
     const run = present.find(({ partition }) => partition === row.partition);
     return run ? [{ run, row }] : [];
@@ -197,6 +162,43 @@ export async function compareTopicCounts(
       })),
     ),
   ];
+}
+
+type PresentRow = { partition: number; messages: string; valid: string; recovered: string };
+
+/** What the topic holds of each present run that was recounted as a whole. */
+async function recountPresent(
+  client: pg.Client,
+  schema: string,
+  present: readonly PartitionRun[],
+): Promise<PresentRow[]> {
+  const inRun = `t.partition = p.partition and t."offset" >= p.from_offset and t."offset" < p.to_offset`;
+  const { rows } = await client.query<PresentRow>(
+    `with present as (select * from unnest($1::int[], $2::bigint[], $3::bigint[]) as p (partition, from_offset, to_offset)),
+     valid as (select p.partition, count(*) as n from present p join recounted_events t on ${inRun} group by 1),
+     refused as (select p.partition, count(*) as n from present p join recounted_rejections t on ${inRun} group by 1),
+     recovered as (
+       select p.partition, count(*) as n
+         from ${quoteSchema(schema)}.dead_letters d
+         join recounted_events t on t.partition = d.kafka_partition and t."offset" = d.kafka_offset
+         join present p on ${inRun}
+        where d.status = 'recovered' group by 1
+     )
+     select p.partition, coalesce(v.n, 0) as valid, coalesce(f.n, 0) as recovered,
+            coalesce(v.n, 0) + coalesce(r.n, 0) as messages
+       from present p join recounted_ranges w
+         on w.partition = p.partition and w.from_offset <= p.from_offset and w.to_offset >= p.to_offset
+       left join valid v on v.partition = p.partition
+       left join refused r on r.partition = p.partition
+       left join recovered f on f.partition = p.partition
+      order by p.partition`,
+    [
+      present.map(({ partition }) => partition),
+      present.map(({ firstOffset }) => firstOffset),
+      present.map(({ nextOffset }) => nextOffset),
+    ],
+  );
+  return rows;
 }
 
 /** Rows of messages that the log no longer holds: they lie before a recounted range, within what the partition read. */
