@@ -9,10 +9,12 @@ import { downCommand } from './down.ts';
 import { CliFailure } from './failure.ts';
 import { generatorCommand } from './generator.ts';
 import { keepWorkersCommand } from './keep-workers.ts';
+import { lateCommand } from './late.ts';
 import { migrateCommand } from './migrate.ts';
 import { partitionCommand } from './partition.ts';
 import { pipelineCommand } from './pipeline.ts';
 import { schemasCommand } from './schemas.ts';
+import { reprocessCommand } from './reprocess.ts';
 import { stackCommand } from './stack.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
@@ -43,7 +45,9 @@ export function createProgram(): Command {
     partitionCommand(),
     statusCommand(),
     windowsCommand(),
+    lateCommand(),
     deadLettersCommand(),
+    reprocessCommand(),
     generatorCommand(),
     schemasCommand(),
     verifyCommand(),
