@@ -58,6 +58,7 @@ function startCommand(): Command {
     .option('--duplicates <share>', 'share of messages sent twice (default 0)', number)
     .option('--malformed <share>', 'share of messages that cannot become an event (default 0)', number)
     .option('--disorder <share>', 'share of events out of order within 10 seconds (default 0)', number)
+    .option('--newer-schema <share>', 'share of messages of version 2 of the event schemas (default 0)', number)
     .option('--start-time <time>', 'make history from this ISO time on, as fast as possible', isoTime)
     .option('--json', 'print the specification as JSON')
     .action(async (flags: StartFlags & { json?: boolean; startTime?: number }, command: Command) => {
@@ -80,10 +81,14 @@ function startCommand(): Command {
     });
 }
 
+const GIVEN = [
+  ...(['name', 'rate', 'count', 'seed', 'users'] as const),
+  ...(['late', 'duplicates', 'malformed', 'disorder', 'newerSchema'] as const),
+];
+
 /** The specification from the flags. A new seed for every start: the same one would make the same event ids again. */
 function specOf(topic: string, flags: StartFlags & { startTime?: number }): GeneratorSpec {
-  const given = ['name', 'rate', 'count', 'seed', 'users', 'late', 'duplicates', 'malformed', 'disorder'] as const;
-  const chosen = Object.fromEntries(given.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]));
+  const chosen = Object.fromEntries(GIVEN.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]));
   const startTimeMs = flags.startTime ?? null;
   try {
     return createGeneratorSpec({ seed: Math.floor(Date.now() / 1000), startTimeMs, ...chosen, topic });

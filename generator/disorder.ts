@@ -13,7 +13,7 @@ export type Role = 'plain' | 'disordered' | 'late' | 'duplicate' | 'malformed';
 export const DUPLICATE_REACH = 5_000;
 
 /** Draws of a message's hash, apart from those its event uses. */
-const DRAW = { role: 64, delay: 65, malformedKind: 66, source: 128 } as const;
+const DRAW = { role: 64, delay: 65, malformedKind: 66, newerSchema: 67, source: 128 } as const;
 const SOURCE_TRIES = 32;
 
 /** The role of the message with this hash: each share of a spec is the probability of its role. */
@@ -27,6 +27,11 @@ export function roleOf(spec: GeneratorSpec, chance: number): Role {
   if (uniform < through) return 'late';
   through += spec.disorder;
   return uniform < through ? 'disordered' : 'plain';
+}
+
+/** Whether the event of the message with this hash is of the newer version of the schemas. */
+export function isOfNewerSchema({ newerSchema = 0 }: GeneratorSpec, chance: number): boolean {
+  return fraction(chance, DRAW.newerSchema) < newerSchema;
 }
 
 /** Milliseconds by which the event of this message lies before the time it is sent. */
@@ -95,7 +100,11 @@ export const MALFORMED_KINDS: readonly MalformedKind[] = [
   { name: 'endless view', reason: 'number_out_of_range', spoil: endlessPageView },
   { name: 'U+0000', reason: 'bad_text', spoil: instead(DEVICE, '"device":"mob\\u0000ile"') },
   { name: 'lone surrogate', reason: 'bad_text', spoil: instead(DEVICE, '"device":"\\ud83d"') },
-  { name: 'schema 99', reason: 'unsupported_version', spoil: instead(/^\{/, '{"schema_version":99,') },
+  {
+    name: 'schema 99',
+    reason: 'unsupported_version',
+    spoil: instead(/^\{("schema_version":2,)?/, '{"schema_version":99,'),
+  },
 ];
 
 /** Which way the malformed message with this hash is spoiled. */

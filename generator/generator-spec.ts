@@ -20,6 +20,8 @@ export type GeneratorSpec = {
   readonly late: number;
   readonly lateFromMs: number;
   readonly lateToMs: number;
+  /** Share that is of version 2 of the event schemas, whatever else it is; specs of older builds lack it and mean 0. */
+  readonly newerSchema?: number;
   /** Epoch ms of the first message; set: history is made as fast as possible. null: live, paced by the clock. */
   readonly startTimeMs: number | null;
 };
@@ -37,6 +39,7 @@ export const GENERATOR_DEFAULTS: Omit<GeneratorSpec, 'topic'> = {
   late: 0,
   lateFromMs: 600_000,
   lateToMs: 3_600_000,
+  newerSchema: 0,
   startTimeMs: null,
 };
 
@@ -80,8 +83,9 @@ export function generatorSpecProblems(spec: GeneratorSpec): string[] {
 }
 
 function expectShares(spec: GeneratorSpec, expect: (holds: boolean, sentence: string) => void): void {
-  for (const share of ['disorder', 'duplicates', 'malformed', 'late'] as const) {
-    expect(spec[share] >= 0 && spec[share] <= 1, `Share ${share} is ${spec[share]}, but must lie between 0 and 1.`);
+  for (const share of ['disorder', 'duplicates', 'malformed', 'late', 'newerSchema'] as const) {
+    const value = spec[share] ?? 0;
+    expect(value >= 0 && value <= 1, `Share ${share} is ${value}, but must lie between 0 and 1.`);
   }
   const sum = spec.disorder + spec.duplicates + spec.malformed + spec.late;
   expect(!(sum > 1), `The shares disorder, duplicates, malformed and late add up to ${sum}, but may not exceed 1.`);

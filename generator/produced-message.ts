@@ -1,5 +1,5 @@
 // A produced message: key, value and record time of message i, a pure function of the spec, its segment and i.
-import { delayMs, duplicatedIndex, malformedKind, roleOf } from './disorder.ts';
+import { delayMs, duplicatedIndex, isOfNewerSchema, malformedKind, roleOf } from './disorder.ts';
 import type { GeneratorSpec } from './generator-spec.ts';
 import { dueMs } from './pace.ts';
 import type { Segment } from './pace.ts';
@@ -45,7 +45,8 @@ function messageAt(setting: Setting, index: number): ProducedMessage {
     const source = duplicatedIndex({ index, firstIndex: segment.fromIndex, chance }, isPlain);
     if (source !== null) return { ...messageAt(setting, source), timestampMs };
   }
-  const { userId, json } = shopEventAt(world, index, Math.max(0, timestampMs - delayMs(spec, role, chance)));
+  const occurredAtMs = Math.max(0, timestampMs - delayMs(spec, role, chance));
+  const { userId, json } = shopEventAt(world, index, { occurredAtMs, newerSchema: isOfNewerSchema(spec, chance) });
   const value = role === 'malformed' ? malformedKind(chance).spoil(json) : Buffer.from(json);
   return { key: userId, value, timestampMs };
 }

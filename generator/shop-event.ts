@@ -17,12 +17,16 @@ const DRAW = {
   lines: 6,
   lineItem: 16,
   lineQuantity: 32,
+  coupon: 48,
+  newerPayment: 49,
 } as const;
 
 const LOGIN_METHODS = ['email', 'email', 'social', 'sso'];
 const PAGES = ['home', 'home', 'product', 'product', 'product', 'category', 'category', 'search', 'cart', 'checkout'];
 const REFERRERS = ['search', 'search', 'direct', 'social', 'email'];
 const PAYMENT_METHODS = ['credit_card', 'credit_card', 'paypal', 'apple_pay'];
+/** Most orders come without one. */
+const COUPONS = ['WELCOME10', 'SAVE5', 'FREESHIP', null, null, null, null];
 
 const MOST_LINES = 4;
 const MOST_OF_A_LINE = 3;
@@ -32,17 +36,31 @@ export type ShopEvent = { readonly userId: string; readonly json: string };
 /** The hash that decides everything about message `index` but its time. */
 export const messageHash = (world: World, index: number): number => hashUnder(world.key ^ 0x6d736773, index);
 
-/** Event `index` of a world, at an event time: who, what, and its JSON. Pure. */
-export function shopEventAt(world: World, index: number, occurredAtMs: number): ShopEvent {
+/** Event `index` of a world, at an event time, in version 1 or 2 of the schemas: who, what, and its JSON. Pure. */
+export function shopEventAt(
+  world: World,
+  index: number,
+  { occurredAtMs, newerSchema = false }: { readonly occurredAtMs: number; readonly newerSchema?: boolean },
+): ShopEvent {
   const chance = messageHash(world, index);
   const userNumber = activeUser(world, fraction(chance, DRAW.user));
   const user = userAt(world, userNumber);
   const type = eventType(fraction(chance, DRAW.type));
+  const own = OWN_FIELDS[type](world, chance, user.currency);
   const json =
-    `{"event_id":"${eventIdOf(world.key, index, occurredAtMs)}","event_type":"${type}","user_id":"${user.id}"` +
+    `{${newerSchema ? '"schema_version":2,' : ''}"event_id":"${eventIdOf(world.key, index, occurredAtMs)}","event_type":"${type}","user_id":"${user.id}"` +
     `,"timestamp":"${new Date(occurredAtMs).toISOString()}","device":"${user.device}","location":"${user.location}"` +
-    `,"session_id":"${sessionAt(world, userNumber, occurredAtMs)}",${OWN_FIELDS[type](world, chance, user.currency)}}`;
+    `,"session_id":"${sessionAt(world, userNumber, occurredAtMs)}",${newerSchema ? inVersion2(type, own, chance) : own}}`;
   return { userId: user.id, json };
+}
+
+/** The own fields as a producer of version 2 writes them: one order in four is paid with Google Pay, and some have a coupon. */
+function inVersion2(type: EventType, own: string, chance: number): string {
+  if (type !== 'purchase') return own;
+  const coupon = COUPONS[pick(chance, DRAW.coupon, COUPONS.length)] ?? null;
+  const newerPayment = fraction(chance, DRAW.newerPayment) < 0.25;
+  const paid = newerPayment ? own.replace(/"payment_method":"[^"]*"/, '"payment_method":"google_pay"') : own;
+  return coupon === null ? paid : `${paid},"coupon_code":"${coupon}"`;
 }
 
 /** DESIGN's mix: each type's share of all events. */
