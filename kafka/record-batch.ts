@@ -42,6 +42,7 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 const ABORT_MARKER = 0;
 const TWO_TO_32 = 2 ** 32;
+const NO_BYTES = Buffer.alloc(0);
 /** Shared by every message without headers. */
 const NO_HEADERS: readonly Header[] = Object.freeze([]);
 
@@ -228,8 +229,11 @@ class Cursor {
     if (count <= 0) return NO_HEADERS;
     const headers: Header[] = [];
     for (let index = 0; index < count && this.position <= end; index += 1) {
-      const name = this.bytes(end)?.toString('utf8') ?? '';
-      headers.push({ name, value: this.bytes(end) });
+      const nameBytes = this.bytes(end) ?? NO_BYTES;
+      const name = nameBytes.toString('utf8');
+      const value = this.bytes(end);
+      const isBroken = name.includes('\uFFFD') && !nameBytes.equals(Buffer.from(name));
+      headers.push(isBroken ? { name, value, nameBytes } : { name, value });
     }
     return headers;
   }

@@ -27,12 +27,13 @@ const RECORD_OVERHEAD = 1 + 10 + 5 * LONGEST_VARINT;
 const TWO_TO_32 = 2 ** 32;
 
 const lengthOf = (bytes: Buffer | null): number => bytes?.length ?? 0;
+const nameOf = ({ name, nameBytes }: Header): Buffer => nameBytes ?? Buffer.from(name);
 
 /** The most bytes that `message` can take in a batch. */
 export function encodedSizeLimit(message: OutgoingMessage): number {
   let size = RECORD_OVERHEAD + lengthOf(message.key) + lengthOf(message.value);
-  for (const { name, value } of message.headers ?? []) {
-    size += 2 * LONGEST_VARINT + Buffer.byteLength(name) + lengthOf(value);
+  for (const header of message.headers ?? []) {
+    size += 2 * LONGEST_VARINT + nameOf(header).length + lengthOf(header.value);
   }
   return size;
 }
@@ -99,7 +100,7 @@ class RecordWriter {
     this.#field(value);
     this.#varint(headers.length);
     for (const header of headers) {
-      this.#field(Buffer.from(header.name));
+      this.#field(nameOf(header));
       this.#field(header.value);
     }
   }
@@ -125,9 +126,6 @@ function bodySize(message: OutgoingMessage, timestampDelta: number, offsetDelta:
   const headers = message.headers ?? [];
   let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + varintSize(headers.length);
   size += fieldSize(message.key) + fieldSize(message.value);
-  for (const { name, value } of headers) {
-    const nameSize = Buffer.byteLength(name);
-    size += varintSize(nameSize) + nameSize + fieldSize(value);
-  }
+  for (const header of headers) size += fieldSize(nameOf(header)) + fieldSize(header.value);
   return size;
 }

@@ -15,9 +15,9 @@ export function shown(text: string): string {
   return cut ? `${safe}...` : safe;
 }
 
-/** The name of a field as a sentence says it: an empty one is shown as such. */
+/** The name of a field as a sentence says it: in quotes where its ends could not be seen without. */
 export function named(field: string): string {
-  return field === '' ? '""' : field;
+  return /^\S(?:.*\S)?$/s.test(field) ? field : `"${field}"`;
 }
 
 /** A parsed JSON value in a few words: its text when it is a scalar, else its kind and size. */

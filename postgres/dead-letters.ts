@@ -29,9 +29,15 @@ export function encodeDeadLetters(rejected: readonly RejectedMessage[], partitio
   return buffer.end();
 }
 
-/** Headers as the JSON text of their column: in order, repeated names kept, values in base64. */
+/** Headers as the JSON text of their column: in order, repeated names kept, values (and names that are not UTF-8) in base64. */
 export function headersJson(headers: readonly Header[]): string {
-  return JSON.stringify(headers.map(({ name, value }) => ({ name, value: value?.toString('base64') ?? null })));
+  return JSON.stringify(
+    headers.map(({ name, value, nameBytes }) => ({
+      name,
+      value: value?.toString('base64') ?? null,
+      nameBytes: nameBytes?.toString('base64'),
+    })),
+  );
 }
 
 /** text takes no U+0000: it is shown as the replacement character here; the message's own bytes are in `value`. */

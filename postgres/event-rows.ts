@@ -11,7 +11,6 @@ export const EVENT_COLUMNS = [
 const EVENT_FIELDS = 32;
 /** 19 text fields of at most 512 UTF-16 units, three bytes each at most, and the rest. */
 const EVENT_MAX_BYTES = 19 * 512 * 3 + 400;
-const ITEM_MAX_BYTES = 512 * 3 + 16;
 
 export const LATE_COLUMNS = 'event_id, occurred_at, kafka_partition, kafka_offset, closed_through, beyond_horizon';
 
@@ -24,7 +23,7 @@ export function encodeEvents(events: readonly RecordedEvent[], partition: number
 
 function encodeEvent({ event, message }: RecordedEvent, partition: number, buffer: CopyBuffer): void {
   const { fields, extra } = event;
-  const variableBytes = (fields.items?.length ?? 0) * ITEM_MAX_BYTES + (extra?.length ?? 0) * 3;
+  const variableBytes = listsBytes(fields.items) + (extra?.length ?? 0) * 3;
   buffer.row(EVENT_FIELDS, EVENT_MAX_BYTES + variableBytes);
   buffer.uuid(event.eventId);
   buffer.timestamptz(event.occurredAtMs, event.occurredAtUs);
@@ -58,6 +57,16 @@ function encodeEvent({ event, message }: RecordedEvent, partition: number, buffe
   buffer.int4(partition);
   buffer.int8(message.offset);
   buffer.clampedTimestamptz(message.timestampMs);
+}
+
+/**
+ * At most, of the items of an order and their quantities, which are as many. Summed up over the items: 512 characters for
+ * each of 100,000 short ones would be a buffer of 150 MB, and it would stay that large.
+ */
+function listsBytes(items: readonly string[] | undefined): number {
+  let bytes = 0;
+  if (items !== undefined) for (const item of items) bytes += item.length * 3 + 16;
+  return bytes;
 }
 
 export type LateRules = { readonly closedThroughMs: number; readonly amendHorizonMs: number };

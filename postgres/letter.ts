@@ -12,7 +12,11 @@ import { quoteSchema } from './schema-name.ts';
 
 /** How the column `headers` says them: in their order, values in base64. */
 const WrittenHeaders = Type.Array(
-  Type.Object({ name: Type.String(), value: Type.Union([Type.String(), Type.Null()]) }),
+  Type.Object({
+    name: Type.String(),
+    value: Type.Union([Type.String(), Type.Null()]),
+    nameBytes: Type.Optional(Type.String()),
+  }),
 );
 
 type WholeRow = LetterRow & {
@@ -58,8 +62,8 @@ export async function readLetter(db: Queryable, schema: string, id: string): Pro
 
 /** Headers as their column holds them, read back into bytes: names and values as they came, repeated ones too. */
 export function headersFrom(written: unknown): Header[] {
-  return Value.Parse(WrittenHeaders, written).map(({ name, value }) => ({
-    name,
-    value: value === null ? null : Buffer.from(value, 'base64'),
-  }));
+  return Value.Parse(WrittenHeaders, written).map(({ name, value: base64, nameBytes }) => {
+    const value = base64 === null ? null : Buffer.from(base64, 'base64');
+    return nameBytes === undefined ? { name, value } : { name, value, nameBytes: Buffer.from(nameBytes, 'base64') };
+  });
 }

@@ -67,6 +67,17 @@ const ROWS: Row[] = [
   ],
   ['a letter keeps quotes and line ends in a name', 'not_json', BAD, { headers: [header('a"\\\n\u2028', '{}')] }],
   ['a letter keeps emoji in a name', 'not_json', BAD, { headers: [header('\u{1F600}', '\u{1F600}')] }],
+  [
+    'a letter keeps names that are not UTF-8',
+    'not_json',
+    BAD,
+    {
+      headers: [
+        { name: 'a\uFFFDb', value: Buffer.from('x'), nameBytes: Buffer.from([0x61, 0xe9, 0x62]) },
+        { name: '\uFFFD\uFFFD', value: null, nameBytes: Buffer.from([0xff, 0xfe]) },
+      ],
+    },
+  ],
   ['a letter keeps a replacement character in a name', 'not_json', BAD, { headers: [header('a\uFFFDb', 'x')] }],
 ];
 

@@ -2,6 +2,12 @@
 import { hostile } from './hostile-message.ts';
 import type { Row } from './hostile-message.ts';
 
-const ROWS: Row[] = [];
+const ROWS: Row[] = [
+  [
+    'U+0000 under the name of one space is refused',
+    'bad_text  ',
+    Buffer.from('eyIiOiIiLCIiOiIiLCIiOiIiLCIgIjoiXHUwMDAwIiwiIjowLCIiOm51bGx9', 'base64'),
+  ],
+];
 
 export const REGRESSIONS = ROWS.map(hostile);

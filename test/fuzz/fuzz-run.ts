@@ -10,7 +10,7 @@ import { mutated } from './mutations.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { tryMessage } from './trial.ts';
 
-export type FuzzFailure = {
+type FuzzFailure = {
   /** The message's number under the seed. */
   readonly number: number;
   readonly complaint: string;
@@ -69,7 +69,7 @@ function baseOf(random: SeededRandom): Buffer {
 }
 
 /** The message with this number under the seed, and the rules that judge it. */
-export function fuzzedMessage(seed: number, number: number): { message: Message; rules: ParseRules } {
+function fuzzedMessage(seed: number, number: number): { message: Message; rules: ParseRules } {
   const random = new SeededRandom(seed, number);
   const value = mutated(baseOf(random), random, random.pick(VALUES.small));
   const timestampMs = random.oneIn(8) ? random.pick(TIMESTAMPS) : KAFKA_MS;

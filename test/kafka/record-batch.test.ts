@@ -222,6 +222,17 @@ describe('what the encoder writes', () => {
     );
   });
 
+  test('keeps the bytes of a header name that is not UTF-8', async () => {
+    const names = fc.uint8Array({ minLength: 1, maxLength: 20 }).map((array) => Buffer.from(array));
+    await fc.assert(
+      fc.asyncProperty(fc.array(names, { minLength: 1, maxLength: 4 }), async (written) => {
+        const headers = written.map((nameBytes) => ({ name: nameBytes.toString(), value: null, nameBytes }));
+        const [message] = (await read(encodeBatch([{ key: null, value: null, headers }], stamp))).messages;
+        expect(message?.headers.map(({ name, nameBytes }) => nameBytes ?? Buffer.from(name))).toEqual(written);
+      }),
+    );
+  });
+
   test('is read alike by kafkajs', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(outgoing, { minLength: 1, maxLength: 20 }), async (messages: OutgoingMessage[]) => {

@@ -28,7 +28,7 @@ const fetches = fc
 test('portions follow each other without a gap and hold every message once, in order', () => {
   fc.assert(
     fc.property(fetches, (fetched) => {
-      const portions = portionsOf(fetched, { mostMessages: 7, mostValueBytes: 100 });
+      const portions = portionsOf(fetched, { mostMessages: 7, mostBytes: 100 });
       expect(portions.flatMap(({ messages }) => messages)).toEqual(fetched.messages);
       expect(portions.at(-1)?.nextOffset).toBe(fetched.nextOffset);
       for (const [at, { messages, fromOffset, nextOffset }] of portions.entries()) {
@@ -42,7 +42,7 @@ test('portions follow each other without a gap and hold every message once, in o
 test('no portion is larger than allowed, unless one message is', () => {
   fc.assert(
     fc.property(fetches, (fetched) => {
-      for (const { messages } of portionsOf(fetched, { mostMessages: 7, mostValueBytes: 100 })) {
+      for (const { messages } of portionsOf(fetched, { mostMessages: 7, mostBytes: 100 })) {
         const bytes = messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
         expect(messages.length <= 7 && (bytes <= 100 || messages.length === 1)).toBe(true);
       }
@@ -59,5 +59,14 @@ test('a fetch of the usual size is one portion as it is, and so is an empty one'
 
 test('a message that alone is larger than a portion goes alone', () => {
   const fetched = { messages: [messageAt(0, 10), messageAt(1, 500), messageAt(2, 10)], fromOffset: 0, nextOffset: 3 };
-  expect(portionsOf(fetched, { mostValueBytes: 100 }).map(({ messages }) => messages.length)).toEqual([1, 1, 1]);
+  expect(portionsOf(fetched, { mostBytes: 100 }).map(({ messages }) => messages.length)).toEqual([1, 1, 1]);
+});
+
+test('large keys and large headers fill a portion as large values do', () => {
+  const large = Buffer.alloc(80);
+  const messages = [messageAt(0, 0), messageAt(1, 0), messageAt(2, 0), messageAt(3, 0)].map((message, at) =>
+    at % 2 === 0 ? { ...message, key: large } : { ...message, headers: [{ name: 'h', value: large }] },
+  );
+  const portions = portionsOf({ messages, fromOffset: 0, nextOffset: 4 }, { mostBytes: 100 });
+  expect(portions.map((portion) => portion.messages.length)).toEqual([1, 1, 1, 1]);
 });
