@@ -5,14 +5,19 @@ import type { LoopWatch } from '../observability/health-record.ts';
 import type { CloseMetrics, GeneratorMetrics, IngestMetrics } from '../observability/metrics.ts';
 import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
+import { createAmendRange } from './amend-range.ts';
+import { createAwaitOffsets } from './await-offsets.ts';
 import { createAwaitWatermark } from './await-watermark.ts';
 import { createCloseRange } from './close-range.ts';
 import { createConsumePartition } from './consume-partition.ts';
+import { createCountRevisions } from './count-revisions.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { createListPartitions } from './list-partitions.ts';
 import { createMoveClosed } from './move-closed.ts';
+import { createPlanRebuild } from './plan-rebuild.ts';
 import { createProduceEvents } from './produce-events.ts';
 import { createPublishOffsets } from './publish-offsets.ts';
+import { createRebuildRange } from './rebuild-range.ts';
 
 /** What activities work with. `pool` is shared by all of them; partitions open connections of their own beside it. */
 export type ActivityDeps = {
@@ -44,6 +49,11 @@ export function createActivities({ metrics, ...deps }: ActivityDeps) {
       moveClosed: createMoveClosed(deps),
       closeRange: createCloseRange(closing),
       amendLate: createAmendLate(closing),
+      awaitOffsets: createAwaitOffsets(deps),
+      planRebuild: createPlanRebuild(deps),
+      amendRange: createAmendRange(closing),
+      rebuildRange: createRebuildRange(closing),
+      countRevisions: createCountRevisions(deps),
     },
     generator: { produceEvents: createProduceEvents({ ...deps, metrics: metrics.generator }) },
   };

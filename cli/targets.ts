@@ -1,5 +1,5 @@
 // What people call the workflows, for sentences about them.
-import { generatorId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
+import { generatorId, partitionId, pipelineId, reprocessId, windowsId } from '../pipeline/ids.ts';
 import type { Target } from './temporal-control.ts';
 
 /** The workflow `runPipeline` of a topic. */
@@ -28,4 +28,11 @@ export const generatorTarget = (name: string): Target => ({
   id: generatorId(name),
   title: `The generator ${name}`,
   startHint: '`weir generator start` starts one',
+});
+
+/** The workflow `reprocess` with this id. */
+export const reprocessTarget = (id: string): Target => ({
+  id: reprocessId(id),
+  title: `The reprocess ${id}`,
+  startHint: '`weir reprocess list` names those that run',
 });

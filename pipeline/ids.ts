@@ -11,3 +11,4 @@ export const windowsId = (topic: string): string => `windows/${topic}`;
 export const closeWindowId = (topic: string, boundary: string): string => `window/${topic}/${boundary}`;
 export const offsetsId = (topic: string): string => `offsets/${topic}`;
 export const generatorId = (name: string): string => `generator/${name}`;
+export const reprocessId = (id: string): string => `reprocess/${id}`;

@@ -43,12 +43,18 @@ export function revisedRows({ changedRows, newRows, vanishedRows }: RebuildCount
   return changedRows + newRows + vanishedRows;
 }
 
+/** The panes that hold a part of a range. */
+export function wholePanes({ startMs, endMs }: Span): Span {
+  return { startMs: paneStart(startMs), endMs: paneStart(endMs + PANE_MS - 1) };
+}
+
 /**
  * The whole panes of a range, as far as results are written; null when none of it is. Epoch ms of event time.
  */
-export function writtenRange({ startMs, endMs }: Span, writtenThroughMs: number | null): Span | null {
+export function writtenRange(given: Span, writtenThroughMs: number | null): Span | null {
   if (writtenThroughMs === null) return null;
-  const range = { startMs: paneStart(startMs), endMs: Math.min(paneStart(endMs + PANE_MS - 1), writtenThroughMs) };
+  const { startMs, endMs } = wholePanes(given);
+  const range = { startMs, endMs: Math.min(endMs, writtenThroughMs) };
   return range.startMs < range.endMs ? range : null;
 }
 

@@ -1,5 +1,7 @@
 // Amending: late events that came after their pane was written are taken into its facts and into every written window over
 // it, so that the results always converge to a recount of all events.
+import { setTimeout as wait } from 'node:timers/promises';
+
 import type pg from 'pg';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
@@ -30,13 +32,15 @@ export type AmendOptions = {
   readonly includeBeyondHorizon?: boolean;
   /** What `amendments` gives as the cause; "late event" when absent. */
   readonly cause?: Cause;
+  /** Waits for its turn where a closer is at work, instead of giving up; the topic must have a clock. */
+  readonly patient?: boolean;
   /** Most panes recomputed in one transaction; 50 when absent. */
   readonly panesPerTransaction?: number;
   /** Late events whose panes make up one transaction; 500 when absent. */
   readonly eventsPerTransaction?: number;
   /** So many may make up one transaction where they share a window; 3,000 when absent. */
   readonly eventsTogether?: number;
-  /** Told after every transaction what was amended so far. */
+  /** Told after every transaction, and while it waits for its turn, what was amended so far. */
   readonly onPanes?: (amended: Amended) => void;
 };
 
@@ -44,6 +48,7 @@ export type AmendOptions = {
 const EVENTS_A_TRANSACTION = 500;
 const EVENTS_TOGETHER = 3_000;
 const PANES_A_TRANSACTION = 50;
+const BUSY_WAIT_MS = 200;
 
 /**
  * Amends the windows that waiting late events touch, and marks those events as applied in the same transaction, so that
@@ -65,15 +70,20 @@ export async function amendWindows(pool: pg.Pool, spec: PipelineSpec, options: A
   if (!includeBeyondHorizon && (await lateEventsWaiting(pool, spec)) === 0) return total;
   for (;;) {
     const step = await withClockHeld(pool, spec, async (client, { writtenThroughMs }) => {
-      if (writtenThroughMs === null) return null;
+      if (writtenThroughMs === null) return 'nothing left';
       const toMs = Math.min(writtenThroughMs, range?.endMs ?? Infinity);
       const panes = await waitingPanes(client, spec.schema, { ...share, fromMs, toMs });
       const last = panes.at(-1);
-      if (last === undefined) return null;
+      if (last === undefined) return 'nothing left';
       if (includeBeyondHorizon) await client.query(clearHorizonMarksSql(spec.schema, panes));
       return { ...(await amendPanes(client, spec, { panes, writtenThroughMs, cause })), throughMs: last.endMs };
     });
-    if (step === null) return total;
+    if (step === 'nothing left' || (step === null && !options.patient)) return total;
+    if (step === null) {
+      options.onPanes?.(total);
+      await wait(BUSY_WAIT_MS);
+      continue;
+    }
     total = {
       panes: total.panes + step.panes,
       windows: total.windows + step.windows,

@@ -24,8 +24,8 @@ import { rebuildRowsSql } from './rebuilt-rows.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
 
-/** `positionMs`: everything before it is rebuilt (epoch ms of event time); `done`: so is the whole range. */
-export type Rebuilt = { readonly positionMs: number; readonly done: boolean; readonly counts: RebuildCounts };
+/** `positionMs`: everything before it is rebuilt (epoch ms of event time), null: nothing is; `done`: so is the whole range. */
+export type Rebuilt = { readonly positionMs: number | null; readonly done: boolean; readonly counts: RebuildCounts };
 
 export type RebuildOptions = {
   /** Event time whose windows are rebuilt, every window that holds a part of it. */
@@ -58,7 +58,7 @@ export async function rebuildWindows(pool: pg.Pool, spec: PipelineSpec, options:
   let counts = NOTHING_REBUILT;
   let { positionMs } = options;
   for (let turn = 0; ; turn += 1) {
-    if (turn > 0 && !goOn()) return { positionMs: positionMs ?? options.range.startMs, done: false, counts };
+    if (turn > 0 && !goOn()) return { positionMs, done: false, counts };
     const began = performance.now();
     const step = await rebuildNext(pool, spec, { range: options.range, positionMs, events });
     if (step === 'nothing left') return { positionMs: options.range.endMs, done: true, counts };
@@ -66,7 +66,7 @@ export async function rebuildWindows(pool: pg.Pool, spec: PipelineSpec, options:
       ({ positionMs } = step);
       counts = addRebuilt(counts, step.counts);
     }
-    onProgress({ positionMs: positionMs ?? options.range.startMs, done: false, counts });
+    onProgress({ positionMs, done: false, counts });
     const tookMs = performance.now() - began;
     if (options.eventsPerTransaction === undefined) events = nextShare(events, tookMs);
     await wait(step === 'busy' ? BUSY_WAIT_MS : tookMs * PAUSE_SHARE);

@@ -4,4 +4,5 @@ export { closeWindows } from './close-windows.ts';
 export { commitOffsets } from './commit-offsets.ts';
 export { generateEvents } from './generate-events.ts';
 export { ingestPartition } from './ingest-partition.ts';
+export { reprocess } from './reprocess.ts';
 export { runPipeline } from './run-pipeline.ts';

@@ -9,7 +9,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import * as workflows from '../../workflows/index.ts';
 
 const FOLDER = fileURLToPath(new URL('../../workflows/', import.meta.url));
-const EXPECTED = ['closeWindow', 'closeWindows', 'commitOffsets', 'generateEvents', 'ingestPartition', 'runPipeline'];
+const EXPECTED = [
+  'closeWindow',
+  'closeWindows',
+  'commitOffsets',
+  'generateEvents',
+  'ingestPartition',
+  'reprocess',
+  'runPipeline',
+];
 
 describe('the workflow bundle', () => {
   let code = '';

@@ -1,0 +1,142 @@
+// `weir reprocess`: rebuilds the windows of a range of event time and says what differed; and halts, lists or ends such work.
+import { randomBytes } from 'node:crypto';
+
+import type { Command } from 'commander';
+
+import { reprocessId } from '../pipeline/ids.ts';
+import { parseMoment } from '../pipeline/moment.ts';
+import { pipelineSpec } from '../pipeline/settings.ts';
+import type { Settings } from '../pipeline/settings.ts';
+import type { ReprocessState } from '../workflows/reprocess-state.ts';
+import type { ReprocessInput } from '../workflows/reprocess.ts';
+import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
+import { CliFailure } from './failure.ts';
+import { followReprocess } from './follow-reprocess.ts';
+import { printJson, printLine, timeText } from './output.ts';
+import { reprocessListCommand } from './reprocess-list.ts';
+import { reprocessTarget } from './targets.ts';
+import { ensureWorkflow } from './temporal-control.ts';
+import { withControl } from './with-servers.ts';
+
+type Flags = {
+  readonly from?: number;
+  readonly to?: number;
+  readonly includeBeyondHorizon?: boolean;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+};
+
+/** Exit code 0: the range is right now, whether or not anything had to change; 1: it was cancelled; 2: it could not begin. */
+export function reprocessCommand(): Command {
+  const moment = parsedBy((text) => parseMoment(text, Date.now()));
+  return createCommand({
+    name: 'reprocess',
+    summary: 'rebuild the windows of a time range from events, beside live ingestion, and say what differed',
+    more: [
+      'Makes panes and windows of the range again from the table events and compares them with what is stored. Rows that',
+      'differ, are missing or should not be there get a next revision, listed in the table amendments with cause reprocess;',
+      'a range that is right is not touched. It runs as a workflow on the workers: Ctrl-C leaves it running. Late events of',
+      'the range are taken in, those beyond the amend horizon only with --include-beyond-horizon.',
+    ].join('\n'),
+    examples: [
+      ['weir reprocess --from 2026-11-22 --to 2026-11-23', 'one day, with a progress bar'],
+      ['weir reprocess --from 6h --to 1h --include-beyond-horizon', 'with the events that had come too late'],
+      ['weir reprocess --from 30d --to 0s --detach', 'a month; `weir reprocess list` says how far it is'],
+    ],
+    settings: WHERE,
+  })
+    .option('--from <time>', 'first event time of the range: a time, or how long ago, such as 2h', moment)
+    .option('--to <time>', 'event time at which the range ends', moment)
+    .option('--include-beyond-horizon', 'take in late events beyond the amend horizon, and clear their mark')
+    .option('--detach', 'start it and return at once')
+    .option('--json', 'print the outcome as JSON')
+    .enablePositionalOptions()
+    .action(async (flags: Flags, command: Command) => {
+      const { settings } = settingsOf(command);
+      await reprocess(settings, flags);
+    })
+    .addCommand(reprocessListCommand())
+    .addCommand(verb('pause', 'let a reprocess rest between two transactions'))
+    .addCommand(verb('resume', 'let a reprocess go on from where it rests'))
+    .addCommand(verb('cancel', 'end a reprocess; what it has rebuilt stays'));
+}
+
+async function reprocess(settings: Settings, flags: Flags): Promise<void> {
+  const { fromMs, toMs } = rangeOf(flags);
+  const id = randomBytes(4).toString('hex');
+  const input: ReprocessInput = {
+    spec: pipelineSpec(settings),
+    fromMs,
+    toMs,
+    includeBeyondHorizon: flags.includeBeyondHorizon ?? false,
+  };
+  await withControl(settings, async (control) => {
+    const memo = { topic: settings.topic, fromMs, toMs };
+    const type = 'reprocess';
+    await ensureWorkflow(control, { type, id: reprocessId(id), queue: 'windows', input, memo });
+    if (flags.detach) {
+      if (flags.json) printJson({ id });
+      else printLine(`Reprocess ${id} is started; \`weir reprocess list\` says how far it is.`);
+      return;
+    }
+    const outcome = await followReprocess(control, id);
+    if (outcome === 'left running') {
+      printLine(
+        `Reprocess ${id} goes on; \`weir reprocess list\` says how far it is, \`weir reprocess cancel ${id}\` ends it.`,
+      );
+      return;
+    }
+    if (flags.json) printJson(outcomeJson(id, outcome));
+    else printLine(`${timeText(fromMs)} to ${timeText(toMs)}: ${outcome.message}`);
+    if (outcome.phase === 'cancelled') process.exitCode = 1;
+  });
+}
+
+function rangeOf({ from, to }: Flags): { fromMs: number; toMs: number } {
+  if (from === undefined || to === undefined) {
+    throw new CliFailure('Say which range: --from TIME --to TIME; `weir reprocess --help` has examples.');
+  }
+  if (from >= to) {
+    throw new CliFailure(
+      `The range ends at ${timeText(to)}, not after its beginning ${timeText(from)}; give a later --to.`,
+    );
+  }
+  return { fromMs: from, toMs: to };
+}
+
+const outcomeJson = (id: string, { phase, topic, range, counts, ...of }: ReprocessState) => ({
+  id,
+  outcome: phase,
+  topic,
+  from: new Date(range.startMs).toISOString(),
+  to: new Date(range.endMs).toISOString(),
+  panes: of.panesInAll,
+  panesRewritten: counts.panes,
+  windowsRevised: counts.windows,
+  windowsListedAnew: counts.listings,
+  rowsChanged: counts.changedRows,
+  rowsNew: counts.newRows,
+  rowsVanished: counts.vanishedRows,
+  lateEventsTakenIn: of.lateTakenIn,
+  message: of.message,
+});
+
+function verb(name: 'pause' | 'resume' | 'cancel', summary: string): Command {
+  return createCommand({
+    name,
+    summary,
+    examples: [[`weir reprocess ${name} 5f2c90ab`, `${name}s that one; \`weir reprocess list\` names them`]],
+    settings: WHERE,
+  })
+    .argument('<id>', 'id of the reprocess')
+    .option('--json', 'print the state as JSON')
+    .action(async (id: string, { json }: { json?: boolean }, command: Command) => {
+      const { settings } = settingsOf(command);
+      await withControl(settings, async (control) => {
+        // The transaction in hand is waited for.
+        const state = await control.update<ReprocessState>(reprocessTarget(id), name, { withinMs: 35_000 });
+        if (json) printJson(state);
+        else printLine(`Reprocess ${id} of topic ${state.topic} is ${state.phase}. ${state.message}`);
+      });
+    });
+}
