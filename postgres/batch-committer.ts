@@ -4,8 +4,8 @@ import type pg from 'pg';
 import type { Counts } from '../pipeline/checkpoint.ts';
 import { messageOf, must } from '../pipeline/ensure.ts';
 import { partitionId } from '../pipeline/ids.ts';
-import { addCounts, countsOf, refuseOnlyEvent, splitMicroBatch } from '../pipeline/micro-batch.ts';
-import type { MicroBatch, RecordedEvent, Replay } from '../pipeline/micro-batch.ts';
+import { addCounts, countsOf, refuseOnlyEvent, replaysOf, splitMicroBatch } from '../pipeline/micro-batch.ts';
+import type { MicroBatch, RecordedEvent } from '../pipeline/micro-batch.ts';
 import { isReread, plainCommitSql, stagedCommitSql } from './commit-sql.ts';
 import type { Claim, Step } from './commit-sql.ts';
 import { CopyBuffer } from './copy-buffer.ts';
@@ -13,7 +13,6 @@ import { encodeDeadLetters } from './dead-letters.ts';
 import { EventDays } from './event-days.ts';
 import { encodeEvents, encodeLateEvents } from './event-rows.ts';
 import { fusedCopy } from './fused-copy.ts';
-import { knownReplays } from './replay-outcomes.ts';
 import { quoteSchema } from './schema-name.ts';
 import { CLOSED_MEANWHILE, FENCED, isDataError, isDuplicate, sqlState } from './sqlstate.ts';
 
@@ -79,9 +78,7 @@ export class BatchCommitter {
   async commit(prepared: PreparedBatch): Promise<Committed> {
     try {
       await this.#days.ensureFor(prepared.batch);
-      const { schema } = this.#claim.spec;
-      const replays = prepared.batch.hasReplays ? await knownReplays(this.#client, schema, prepared.batch) : [];
-      return await this.#commitMarked(prepared, replays);
+      return await this.#commitMarked(prepared);
     } catch (error) {
       if (sqlState(error) === FENCED) throw new FencedError(this.#claim, { cause: error });
       if (isDataError(error) && prepared.batch.events.length > 0) return await this.#bisect(prepared.batch, error);
@@ -90,10 +87,10 @@ export class BatchCommitter {
   }
 
   /** Marks late events against the newest closed_through this lease knows; looks again when PostgreSQL knows a newer one. */
-  async #commitMarked(prepared: PreparedBatch, replays: readonly Replay[]): Promise<Committed> {
+  async #commitMarked(prepared: PreparedBatch): Promise<Committed> {
     for (let remarked = 0; ; remarked++) {
       try {
-        return { ...(await this.#commitOnce(prepared, replays)), remarked };
+        return { ...(await this.#commitOnce(prepared)), remarked };
       } catch (error) {
         if (sqlState(error) !== CLOSED_MEANWHILE || remarked === MOST_REMARKS) throw error;
         await this.#readClosedThrough();
@@ -101,10 +98,10 @@ export class BatchCommitter {
     }
   }
 
-  async #commitOnce(prepared: PreparedBatch, replays: readonly Replay[]): Promise<Omit<Committed, 'remarked'>> {
+  async #commitOnce(prepared: PreparedBatch): Promise<Omit<Committed, 'remarked'>> {
     const { batch, letters } = prepared;
     const late = batch.events.filter(({ event }) => event.occurredAtMs < this.#closedThroughMs);
-    const step: Step = { ...this.#step(batch, late.length), replays };
+    const step = this.#step(batch, late.length);
     if (isReread(this.#claim, batch)) return await this.#commitStaged(prepared, step);
     const copies: Buffer[] = batch.events.length > 0 ? [prepared.events] : [];
     if (late.length > 0) copies.push(this.#encodeLate(late));
@@ -126,7 +123,7 @@ export class BatchCommitter {
     return { toOffset: batch.toOffset, counts, staged: true, refused: 0 };
   }
 
-  #step(batch: MicroBatch, late: number): Omit<Step, 'replays'> {
+  #step(batch: MicroBatch, late: number): Step {
     let max = Number.NEGATIVE_INFINITY;
     let minOnTime = Number.POSITIVE_INFINITY;
     const closed = this.#closedThroughMs;
@@ -141,6 +138,7 @@ export class BatchCommitter {
       maxOccurredAtMs: Number.isFinite(max) ? max : null,
       minOnTimeMs: Number.isFinite(minOnTime) ? minOnTime : null,
       closedThroughMs: closed,
+      replays: replaysOf(batch),
     };
   }
 

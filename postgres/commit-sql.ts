@@ -29,7 +29,7 @@ export type Step = {
   readonly maxOccurredAtMs: number | null;
   readonly minOnTimeMs: number | null;
   readonly closedThroughMs: number;
-  /** Replays in the batch of letters that exist. */
+  /** Messages of the batch that say they repeat a letter. */
   readonly replays: readonly Replay[];
 };
 

@@ -1,10 +1,8 @@
 // What became of replayed dead letters, written back in the transaction of the micro-batch that holds the replays: recovered
-// as an event, or replaced by the letter of the message that was refused again.
-import type pg from 'pg';
-
-import type { MicroBatch, Replay } from '../pipeline/micro-batch.ts';
-import { replaysOf } from '../pipeline/micro-batch.ts';
+// as an event, or replaced by the letter of the message that was refused again. Any producer can name any id: what names no
+// letter matches no row, and nothing here can fail for it.
 import type { Event } from '../pipeline/event.ts';
+import type { MicroBatch, Replay } from '../pipeline/micro-batch.ts';
 import { storableMs } from './copy-buffer.ts';
 import { instant } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
@@ -13,21 +11,6 @@ import { quoteSchema } from './schema-name.ts';
 export const MOST_ATTEMPTS = 5;
 
 type Place = { readonly schema: string; readonly partition: number };
-
-/**
- * The batch's replays of letters that exist, by offset. Asked before the commit: any producer can name any id, and letters
- * are never deleted. No round trip for a batch without replays.
- */
-export async function knownReplays(client: pg.Client, schema: string, batch: MicroBatch): Promise<readonly Replay[]> {
-  const replays = replaysOf(batch);
-  if (replays.length === 0) return replays;
-  const { rows } = await client.query<{ id: string }>(
-    `select id from ${quoteSchema(schema)}.dead_letters where id = any($1::bigint[])`,
-    [[...new Set(replays.map(({ letter }) => letter))]],
-  );
-  const known = new Set(rows.map(({ id }) => Number(id)));
-  return replays.filter(({ letter }) => known.has(letter));
-}
 
 /**
  * Holds the replayed letters, always before the batch's rows and by id: the same replay, sent twice, may come in two

@@ -132,6 +132,15 @@ test('another message that carries the headers of a replay stays visible when it
   expect(await letterAt(2)).toMatchObject({ status: 'open', parent: letter, attempt: 2 });
 });
 
+test('of two different messages that name one letter, both stay visible when they are refused', async () => {
+  await held.commit([
+    replay(1, 'still not json'),
+    replay(2, 'not the same'),
+    replay(3, 'still not json', { key: Buffer.from('k') }),
+  ]);
+  expect((await lettersOf(pipeline)).map(({ status }) => status)).toEqual(['replaced', 'open', 'open', 'open']);
+});
+
 test('the first event that a letter became stays the one it names', async () => {
   const first = pageView();
   await held.commit([replay(1, first), replay(2, pageView())]);
@@ -208,7 +217,7 @@ test('a commit that fails leaves the letter as it was', async () => {
   expect(await letterAt(0)).toMatchObject({ status: 'sent', event_id: null });
 });
 
-test('a batch without replays asks for no letter', async () => {
+test('a batch is one round trip, with replays and without', async () => {
   const texts: string[] = [];
   const query = held.client.query.bind(held.client) as (...args: unknown[]) => unknown;
   Object.assign(held.client, {
@@ -217,8 +226,7 @@ test('a batch without replays asks for no letter', async () => {
       return query(...args);
     },
   });
-  const headers = [{ name: 'trace', value: Buffer.from('1') }];
-  await held.commit([messageOf(1, pageView(), { headers }), messageOf(2, pageView())]);
-  await held.commit([messageOf(3, pageView())]);
+  await held.commit([messageOf(1, pageView(), { headers: [{ name: 'trace', value: Buffer.from('1') }] })]);
+  await held.commit([replay(2, pageView()), replay(3, 'not json')]);
   expect(texts.filter((text) => !text.includes('ensure_event_days'))).toEqual(['one transaction', 'one transaction']);
 });
