@@ -1,12 +1,24 @@
-// The day partitions of `events`: made before the first event of a day is committed.
+// The partitions of `events`: made before the first event of a day is committed.
 import type pg from 'pg';
 
+import { must } from '../pipeline/ensure.ts';
 import type { MicroBatch } from '../pipeline/micro-batch.ts';
 import { quoteSchema } from './schema-name.ts';
 
 const DAY_MS = 86_400_000;
+/** Days further ahead of PostgreSQL's clock share a table a year, and from the next century on one a century. */
+const NEAR_DAYS = 400;
+/** Made in one transaction: each table takes locks, of which a server has a few thousand. */
+const MOST_AT_ONCE = 50;
 
-/** Remembers which UTC days have a partition, so that a batch costs a look-up of numbers and no round trip. */
+/** A table for more than a day; `from` and `to` are its first day and the day behind its last. */
+type FarSpan = { readonly name: string; readonly from: string; readonly to: string };
+
+/**
+ * Remembers which UTC days have a partition, so that a batch costs a look-up of numbers and no round trip. Far days share
+ * tables: a producer without Kafka timestamps may name any day up to the year 9999, and thousands of tables would take
+ * minutes to make, and more locks than a server has.
+ */
 export class EventDays {
   readonly #client: pg.Client;
   readonly #tables: string;
@@ -31,10 +43,69 @@ export class EventDays {
   }
 
   async #make(days: number[]): Promise<void> {
-    const dates = days.map((day) => new Date(day * DAY_MS).toISOString().slice(0, 10));
     // Until it has worked, no day counts as known: also the fast path by #latest must not skip it next time.
     this.#latest = Number.NaN;
-    await this.#client.query(`select ${this.#tables}.ensure_event_days($1::date[])`, [dates]);
+    const { nearUntil, covered } = await this.#lookAhead(days);
+    const single: number[] = [];
+    const far = new Map<string, FarSpan>();
+    for (const day of days) {
+      if (spansOver(day).some((name) => covered.has(name))) continue;
+      const span = farSpanOf(day, nearUntil);
+      if (span === null) single.push(day);
+      else far.set(span.name, span);
+    }
+    for (let at = 0; at < single.length; at += MOST_AT_ONCE) {
+      const dates = single.slice(at, at + MOST_AT_ONCE).map(isoDay);
+      await this.#client.query(`select ${this.#tables}.ensure_event_days($1::date[])`, [dates]);
+    }
+    for (const span of far.values()) await this.#client.query(this.#makeSpanSql(span));
     for (const day of days) this.#known.add(day);
   }
+
+  /** How far days are near, by PostgreSQL's clock, which all workers share; and which tables over more than a day are there. */
+  async #lookAhead(days: readonly number[]): Promise<{ nearUntil: number; covered: ReadonlySet<string> }> {
+    const { rows } = await this.#client.query<{ ms: number; names: string[] }>(
+      `/* before ensure_event_days */ select (extract(epoch from (now() at time zone 'UTC')::date + ${NEAR_DAYS}) * 1000)::float8 as ms,
+         array(select name from unnest($1::text[]) name where to_regclass($2 || '.' || name) is not null) as names`,
+      [[...new Set(days.flatMap(spansOver))], this.#tables],
+    );
+    const { ms, names } = must(rows[0], 'the answer of a look at the clock');
+    return { nearUntil: ms, covered: new Set(names) };
+  }
+
+  /** Only digits go into the text. The lock is that of ensure_event_days. */
+  #makeSpanSql({ name, from, to }: FarSpan): string {
+    const tables = this.#tables;
+    return `do $make$ begin
+      perform pg_advisory_xact_lock(hashtextextended('${tables}/event-days', 0));
+      if to_regclass('${tables}.${name}') is null then
+        create table ${tables}.${name} (like ${tables}.events including defaults including indexes);
+        alter table ${tables}.events attach partition ${tables}.${name} for values from ('${from} 00:00:00+00') to ('${to} 00:00:00+00');
+      end if;
+    end $make$`;
+  }
+}
+
+const isoDay = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
+const yearOf = (day: number): number => new Date(day * DAY_MS).getUTCFullYear();
+const centuryOf = (year: number): number => Math.floor(year / 100);
+
+/** Names of the tables that hold this day if they exist: they were made when it was far ahead. */
+function spansOver(day: number): string[] {
+  const year = yearOf(day);
+  return [`events_${year}`, `events_${centuryOf(year)}00s`];
+}
+
+/**
+ * Null for days near enough for tables of their own, and for the rest of the last near year: so no table over a year or a
+ * century ever meets one of a day or a year, now or when the clock has moved on.
+ */
+function farSpanOf(day: number, nearUntilMs: number): FarSpan | null {
+  const year = yearOf(day);
+  const nearYear = new Date(nearUntilMs).getUTCFullYear();
+  if (year <= nearYear) return null;
+  const century = centuryOf(year);
+  if (century === centuryOf(nearYear))
+    return { name: `events_${year}`, from: `${year}-01-01`, to: `${year + 1}-01-01` };
+  return { name: `events_${century}00s`, from: `${century}00-01-01`, to: `${century + 1}00-01-01` };
 }

@@ -306,6 +306,29 @@ test('events of any day find a partition, and hostile dates share one', async ()
   expect(tables).toEqual(['events_20261031', 'events_20261101', 'events_before']);
 });
 
+test('5,000 days up to the year 9999 share less than 200 tables', async () => {
+  const { committer } = await lease();
+  const firstMs = Date.parse('2031-01-01T00:00:00Z');
+  const lastMs = Date.parse('9999-12-31T00:00:00Z');
+  const untimed = { timestampMs: -1 };
+  const messages = Array.from({ length: 5000 }, (_, at) => {
+    const timestamp = new Date(firstMs + ((lastMs - firstMs) / 4999) * at).toISOString();
+    return messageOf(at, pageView({ timestamp }), untimed);
+  });
+  const thisCentury = Array.from({ length: 69 }, (_, at) =>
+    messageOf(5000 + at, pageView({ timestamp: `${2031 + at}-06-15T12:00:00Z` }), untimed),
+  );
+  await commit(committer, batchOf([...messages, ...thisCentury]));
+  const { rows } = await database.pool.query<{ tables: number; events: number }>(
+    `select count(distinct tableoid)::int as tables, count(*)::int as events from ${database.schema}.events
+     where occurred_at >= '2031-01-01'`,
+  );
+  expect(rows[0]?.events).toBe(5069);
+  expect(rows[0]?.tables).toBeLessThan(200);
+  const again = await lease();
+  await commit(again.committer, batchOf([messageOf(5069, pageView({ timestamp: '2031-06-15T12:00:00Z' }), untimed)]));
+});
+
 test('a Kafka timestamp that no calendar holds stops neither an event nor a dead letter', async () => {
   const { committer } = await lease();
   const hostile = [Number.MAX_SAFE_INTEGER, -1, -9e18, 9.2e18].flatMap((timestampMs, index) => [
