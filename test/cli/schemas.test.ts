@@ -9,7 +9,7 @@ import { RELEASED_FOLDER, readReleasedSchemas, writeReleasedSchema } from '../..
 import { must } from '../../pipeline/ensure.ts';
 import { runWeir } from './run-weir.ts';
 
-describe('weir schemas', () => {
+describe('weir schemas', { timeout: 120_000 }, () => {
   test('diff says what the newest version changed, a line a field', async () => {
     const { code, stdout } = await runWeir(['schemas', 'diff']);
     expect({ code, lines: stdout.trim().split('\n') }).toEqual({
