@@ -8,7 +8,7 @@ import { instant } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** A message that was refused so many times is parked: it goes again only when somebody names it. */
-export const MOST_ATTEMPTS = 5;
+const MOST_ATTEMPTS = 5;
 
 type Place = { readonly schema: string; readonly partition: number };
 

@@ -24,6 +24,10 @@ export type Guards = {
   readonly clockLock: boolean;
   /** Panes, windows, late marks and written_through become visible together. */
   readonly writtenThroughMovesWithResults: boolean;
+  /** A rewind begins a new epoch: a lease of before commits nothing behind it. */
+  readonly rewindRaisesEpoch: boolean;
+  /** A message that is read again and refused again makes no second dead letter. */
+  readonly oneLetterAPlace: boolean;
   /** A closer sees one moment (REPEATABLE READ), not each statement its own. */
   readonly oneSnapshot: boolean;
   /** A closer updates the clock's row, so that one with an older snapshot is refused. A mere lock lets it go on. */
@@ -44,6 +48,8 @@ export const ALL_GUARDS: Guards = {
   refusesClosedMeanwhile: true,
   clockLock: true,
   writtenThroughMovesWithResults: true,
+  rewindRaisesEpoch: true,
+  oneLetterAPlace: true,
   oneSnapshot: true,
   clockRowUpdated: true,
   amendsAndMarksTogether: true,

@@ -63,6 +63,29 @@ function* takeLease(transaction: ModelTransaction, partition: number): Steps<Mod
   return taken;
 }
 
+/** Somebody has the partition read again, from an offset that was read before; the counts begin anew. */
+export function* rewind(world: World, partition: number): Steps {
+  yield* before('rewinds');
+  yield* world.database.ask(`rewind ${partition}`, function* (transaction): Steps {
+    yield* transaction.lock(`checkpoint ${partition}`, 'exclusive');
+    const { next, epoch, ended, recorded, late } = checkpointOf(transaction, partition);
+    const to = world.schedule.chance.below(next + 1);
+    transaction.write((tables) => {
+      tables.checkpoints = tables.checkpoints.with(partition, {
+        first: to,
+        next: to,
+        epoch: world.guards.rewindRaisesEpoch ? epoch + 1 : epoch,
+        ended: { runs: ended.runs + 1, recorded: ended.recorded + recorded, late: ended.late + late },
+        recorded: 0,
+        duplicate: 0,
+        late: 0,
+        rejected: 0,
+        skipped: 0,
+      });
+    });
+  });
+}
+
 function checkpointOf({ committed }: ModelTransaction, partition: number): ModelCheckpoint {
   const found = committed.checkpoints[partition];
   if (!found) throw new Error(`The model has no partition ${partition}.`);
@@ -209,7 +232,8 @@ function* commitTransaction(transaction: ModelTransaction, sql: CommitSql): Step
     });
     for (const offset of batch.rejected) {
       const key = `${claim.partition}:${offset}`;
-      tables.letters.set(key, (tables.letters.get(key) ?? 0) + 1);
+      const made = tables.letters.get(key) ?? 0;
+      if (made === 0 || !guards.oneLetterAPlace) tables.letters.set(key, made + 1);
     }
   });
 }

@@ -4,7 +4,13 @@ import { before, until } from './schedule.ts';
 import type { Process, Schedule, Steps } from './schedule.ts';
 
 type Counted = { recorded: number; duplicate: number; late: number; rejected: number; skipped: number };
-export type ModelCheckpoint = Counted & { next: number; epoch: number };
+/** Counts from `first` on, where the present run began; of the ended runs, what their rows are held against. */
+export type ModelCheckpoint = Counted & {
+  first: number;
+  next: number;
+  epoch: number;
+  ended: { readonly runs: number; readonly recorded: number; readonly late: number };
+};
 type StoredEvent = { readonly pane: number; readonly copies: number };
 type LateMark = { readonly pane: number; readonly beyond: boolean; readonly applied: boolean };
 /** A window holds the panes `end - 2` and `end - 1`; its result is the list of what was counted, in order. */
@@ -27,8 +33,10 @@ export type Tables = {
 };
 
 const NOTHING: ModelCheckpoint = {
+  first: 0,
   next: 0,
   epoch: 0,
+  ended: { runs: 0, recorded: 0, late: 0 },
   recorded: 0,
   duplicate: 0,
   late: 0,

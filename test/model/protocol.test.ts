@@ -35,7 +35,7 @@ test('a chosen seed tells its story and keeps every promise', () => {
   expect(story(seed)).toContain(`Seed ${seed}: all promises held.`);
 });
 
-test('two workers, two closers, crashes and lost replies: every interleaving keeps every promise', () => {
+test('two workers, two closers, rewinds, crashes and lost replies: every interleaving keeps every promise', () => {
   const seen: Seen = {};
   for (const seed of [...REMEMBERED, ...Array(SEEDS).keys()]) {
     const run = runSeed(seed);
@@ -43,7 +43,7 @@ test('two workers, two closers, crashes and lost replies: every interleaving kee
     for (const [what, times] of Object.entries(run.seen)) seen[what] = (seen[what] ?? 0) + times;
   }
   // A model in which nothing goes wrong proves nothing.
-  for (const what of ['fault', 'takeover', 'duplicate', 'late event', 'left out', 'amendment']) {
+  for (const what of ['fault', 'takeover', 'rewind', 'duplicate', 'late event', 'left out', 'amendment']) {
     expect(seen[what], what).toBeGreaterThan(SEEDS / 2);
   }
 });
@@ -84,6 +84,7 @@ const NEEDED: readonly Mutant[] = [
     removed: { writtenThroughMovesWithResults: false },
     breaks: RIGHT,
   },
+  { without: 'one dead letter a place', removed: { oneLetterAPlace: false }, breaks: 'no event twice' },
   { without: 'one snapshot for a close', removed: { oneSnapshot: false }, breaks: RIGHT },
   { without: 'an update of the clock row that is held', removed: { clockRowUpdated: false }, breaks: RIGHT },
   {
@@ -100,6 +101,7 @@ test.each(NEEDED)('the model breaks a promise without $without', ({ removed, bre
 const SECOND_LINE: readonly { readonly mistake: string; readonly removed: Partial<Guards> }[] = [
   { mistake: 'sends a batch again after a lost reply', removed: { neverSendsAgain: false } },
   { mistake: 'takes a lost reply for a commit', removed: { neverAssumesCommitted: false } },
+  { mistake: 'does not hear of a rewind', removed: { rewindRaisesEpoch: false } },
 ];
 
 test.each(SECOND_LINE)('the offset in the fence stops a lease that $mistake', ({ removed }) => {

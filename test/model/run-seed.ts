@@ -2,7 +2,7 @@
 import { amend, close } from './close-steps.ts';
 import { ALL_GUARDS } from './guards.ts';
 import type { Guards } from './guards.ts';
-import { lease } from './ingest-steps.ts';
+import { lease, rewind } from './ingest-steps.ts';
 import type { LogEntry, World } from './ingest-steps.ts';
 import { Violation, checkCommit, checkEnd } from './invariants.ts';
 import { ModelDatabase } from './model-database.ts';
@@ -47,6 +47,7 @@ class Run {
   readonly #world: World;
   readonly #leases = new Map<number, Process[]>();
   readonly #closes = new Map<string, Process>();
+  readonly #rewinds: Process[] = [];
 
   constructor(seed: number, guards: Guards, traced: boolean) {
     this.#schedule = new Schedule(seed, traced);
@@ -66,6 +67,7 @@ class Run {
     for (let step = 0; step < FAULTY_STEPS; step += 1) {
       this.#startWhatIsMissing();
       if (this.#chance.happens(0.02)) this.#breakSomething();
+      if (this.#chance.happens(0.004)) this.#rewind();
       this.#schedule.step();
     }
     this.#schedule.note('--- all faults are over');
@@ -96,7 +98,8 @@ class Run {
   #isRead(): boolean {
     const { logs, database } = this.#world;
     const isAtEnd = logs.every((log, partition) => database.tables.checkpoints[partition]?.next === log.length);
-    return isAtEnd && [...this.#leases.values()].flat().every(({ over }) => over) && database.openSessions === 0;
+    const processes = [...this.#leases.values(), this.#rewinds].flat();
+    return isAtEnd && processes.every(({ over }) => over) && database.openSessions === 0;
   }
 
   #startWhatIsMissing(): void {
@@ -123,6 +126,12 @@ class Run {
     }
   }
 
+  #rewind(): void {
+    const partition = this.#chance.below(PARTITIONS);
+    const name = `operator, partition ${partition},`;
+    this.#rewinds.push(this.#schedule.spawn('operator', name, rewind(this.#world, partition)));
+  }
+
   #breakSomething(): void {
     const { database, keptSets } = this.#world;
     const draw = this.#chance.fraction();
@@ -143,7 +152,8 @@ class Run {
 
   #count(): void {
     const { checkpoints, late, amendments } = this.#world.database.tables;
-    for (const { duplicate, epoch } of checkpoints) {
+    for (const { duplicate, epoch, ended } of checkpoints) {
+      this.#happened('rewind', ended.runs);
       this.#happened('duplicate', duplicate);
       this.#happened('lease', epoch);
     }

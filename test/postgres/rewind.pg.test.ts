@@ -121,6 +121,19 @@ test('what is read again is not doubled: events are duplicates, and a refused me
   expect(await brokenChecks(pipeline)).toEqual({});
 });
 
+test('one lease reads many batches again, each with its own refused messages', async () => {
+  const held = await holdPartition(pipeline);
+  const pairs = [0, 2, 4].map((offset) => [messageOf(offset, 'not json'), messageOf(offset + 1, pageView())]);
+  for (const pair of pairs) await held.commit(pair);
+  await rewind(0);
+  const again = await holdPartition(pipeline);
+  for (const pair of pairs) {
+    expect((await again.commit(pair)).counts).toMatchObject({ recorded: 0, duplicate: 1, rejected: 1 });
+  }
+  expect(await count('dead_letters')).toBe(3);
+  expect(await brokenChecks(pipeline)).toEqual({});
+});
+
 test('past what was read before, batches go straight in again; one that reaches over the border is staged', async () => {
   const four = await readFour();
   await rewind(2);
