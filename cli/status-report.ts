@@ -15,7 +15,10 @@ import { countClosedWindows, hasClosableWindows } from '../postgres/closed-windo
 import { readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
 import { lateEventsWaiting } from '../postgres/late-events.ts';
+import { countLateLeftOut } from '../postgres/late-list.ts';
 import { openPool } from '../postgres/pool.ts';
+import { countUndecidedLetters } from '../postgres/undecided-letters.ts';
+import type { UndecidedLetters } from '../postgres/undecided-letters.ts';
 import { addressesOf } from './addresses.ts';
 import { OldestUnread } from './oldest-unread.ts';
 import { workersReadiness } from './worker-readiness.ts';
@@ -51,7 +54,8 @@ export type StatusReport = {
   readonly writtenThrough: string | null;
   /** Between this reading and the one before; null at the first. */
   readonly rates: Rates | null;
-  readonly totals: Counts & { readonly windows: number; readonly lateWaiting: number };
+  readonly totals: Counts & { readonly windows: number; readonly lateWaiting: number; readonly lateLeftOut: number };
+  readonly letters: UndecidedLetters;
   readonly windows: Readonly<Record<string, number>>;
   readonly partitions: readonly PartitionStatus[];
   /** The live workers of the home. */
@@ -105,12 +109,14 @@ export class StatusReader {
     const { topic, schema } = this.#settings;
     // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
     const offsets = await this.#parts.observer.offsets();
-    const [checkpoints, clock, windows, lateWaiting, lastWindowEndMs] = await Promise.all([
+    const [checkpoints, clock, windows, lateWaiting, lateLeftOut, lastWindowEndMs, letters] = await Promise.all([
       readCheckpoints(this.pool, { topic, schema }),
       readClock(this.pool, { topic, schema }),
       countClosedWindows(this.pool, schema),
       lateEventsWaiting(this.pool, { topic, schema }),
+      countLateLeftOut(this.pool, schema),
       lastWindowEnd(this.pool, { schema }),
+      countUndecidedLetters(this.pool, schema),
     ]);
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
@@ -124,6 +130,7 @@ export class StatusReader {
       skipped: sum(partitions.map((of) => of.skipped)),
       windows: sum(Object.values(windows)),
       lateWaiting,
+      lateLeftOut,
     };
     return {
       topic,
@@ -138,6 +145,7 @@ export class StatusReader {
       writtenThrough: iso(clock.writtenThroughMs),
       rates: this.#rates(offsets, checkpoints),
       totals,
+      letters,
       windows,
       partitions,
       workers: await workersReadiness(this.#settings.home),

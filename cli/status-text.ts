@@ -18,7 +18,8 @@ export function summaryLines(report: StatusReport): string[] {
     `  lag         ${plural(report.lag, 'message')}, ${lagText(report.lagSeconds)}`,
     `  stored      ${grouped(totals.recorded)} recorded (${grouped(totals.late)} late), ${grouped(totals.duplicate)} duplicate, ${grouped(totals.rejected)} rejected, ${grouped(totals.skipped)} skipped`,
     `  watermark   ${instantText(report.lowWatermark, report.takenAt)}${heldText(report)}`,
-    `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals.lateWaiting)}`,
+    `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals)}`,
+    ...lettersLine(report),
   ];
   return [...lines, ...[...unreadyLines(report), ...problemLines(report.partitions)].map((line) => `  ${line}`)];
 }
@@ -102,6 +103,21 @@ function heldText({ heldBackBy }: StatusReport): string {
   return heldBackBy === null ? '' : `, held by partition ${heldBackBy.partition} (${HOLD_TEXT[heldBackBy.reason]})`;
 }
 
-function waitingText(waiting: number): string {
-  return waiting === 0 ? '' : `; ${plural(waiting, 'late event')} still to be taken in`;
+function waitingText({ lateWaiting, lateLeftOut }: StatusReport['totals']): string {
+  const waiting = lateWaiting === 0 ? '' : `; ${plural(lateWaiting, 'late event')} still to be taken in`;
+  return `${waiting}${lateLeftOut === 0 ? '' : `; ${grouped(lateLeftOut)} left out, beyond the horizon (\`weir late\`)`}`;
+}
+
+/** Reasons named in one line. */
+const TOP_REASONS = 3;
+
+function lettersLine({ letters: { open, parked, atLeast, reasons } }: StatusReport): string[] {
+  if (open === 0 && parked === 0) return [];
+  const top = reasons.slice(0, TOP_REASONS).map(({ reason, letters }) => `${grouped(letters)} ${reason}`);
+  const others = reasons.length > TOP_REASONS ? [...top, 'others'] : top;
+  const named = others.length === 0 ? '' : ` (${others.join(', ')})`;
+  const parkedText = parked === 0 ? '' : `, ${grouped(parked)} parked`;
+  return [
+    `  letters     ${atLeast ? 'at least ' : ''}${grouped(open)} open${named}${parkedText}: \`weir dead-letters list\``,
+  ];
 }

@@ -4,43 +4,53 @@ import type { Command } from 'commander';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { must } from '../pipeline/ensure.ts';
+import { parseMoment } from '../pipeline/moment.ts';
 import { amount } from '../pipeline/setting-values.ts';
 import { newestResultRows, newestWindows } from '../postgres/closed-windows.ts';
-import { createCommand, parsedBy, settingsOf } from './command.ts';
+import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { grouped, printJson, printLine, tableOf, timeText } from './output.ts';
+import { explainWindows } from './window-why.ts';
 import { withPool } from './with-servers.ts';
 
-type Flags = { readonly aggregate?: string; readonly limit: number; readonly json?: boolean };
+type Flags = {
+  readonly aggregate?: string;
+  readonly why?: number;
+  readonly limit: number;
+  readonly json?: boolean;
+};
 
 /** The command. */
 export function windowsCommand(): Command {
   return createCommand({
     name: 'windows',
-    summary: 'the newest closed windows; with --aggregate also the rows of its newest one',
+    summary: 'the newest closed windows; with --aggregate also the rows of its newest one, with --why the story of one',
+    more: '--why takes the window of each aggregate (or of --aggregate) that starts at this time, or last before it. It says what a window that is not closed waits for, or when it closed and what amended it since.',
     examples: [
       ['weir windows', 'what closed last'],
       ['weir windows --aggregate purchase_metrics', 'windows and rows of one result table'],
+      ['weir windows --why 2026-11-23T10:05Z', 'why the windows of 10:05 are not closed, or what became of them'],
     ],
-    settings: ['schema', 'home', 'postgresUrl', 'logLevel'],
+    settings: [...WHERE, 'latenessMs', 'idleAfterMs', 'maxFutureMs'],
   })
     .addOption(
       new Option('--aggregate <name>', 'only windows of this aggregate').choices(AGGREGATES.map(({ name }) => name)),
     )
+    .option('--why <window>', 'why it is not closed, or what became of it: a time in it', parsedBy(windowTime))
     .option('--limit <count>', 'windows (and rows) to show', parsedBy(amount(1, 10_000)), 20)
     .option('--json', 'print JSON')
     .action(async (flags: Flags, command: Command) => {
       const { settings } = settingsOf(command);
+      const { limit, json } = flags;
+      const name = flags.aggregate ?? null;
+      const named = AGGREGATES.find((each) => each.name === name);
+      const aggregate = name === null ? null : must(named, `aggregate ${name}`);
+      if (flags.why !== undefined) {
+        const aggregates = aggregate === null ? AGGREGATES : [aggregate];
+        await explainWindows(settings, { atMs: flags.why, aggregates, json: json ?? false });
+        return;
+      }
       await withPool(settings, async (pool) => {
-        const { limit, json } = flags;
-        const name = flags.aggregate ?? null;
         const windows = await newestWindows(pool, settings.schema, { aggregate: name, limit });
-        const aggregate =
-          name === null
-            ? null
-            : must(
-                AGGREGATES.find((each) => each.name === name),
-                `aggregate ${name}`,
-              );
         const result = aggregate && (await newestResultRows(pool, settings.schema, { aggregate, limit }));
         if (json)
           printJson({
@@ -51,6 +61,8 @@ export function windowsCommand(): Command {
       });
     });
 }
+
+const windowTime = (text: string): number => parseMoment(text, Date.now());
 
 type Windows = Awaited<ReturnType<typeof newestWindows>>;
 type Result = Awaited<ReturnType<typeof newestResultRows>>;

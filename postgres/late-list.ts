@@ -152,3 +152,11 @@ export async function countLateByDistance(
     return { fromMs, toMs: DISTANCES_MS[index + 1] ?? null, waiting, applied, beyondHorizon: beyond };
   });
 }
+
+/** Late events that the results leave out. */
+export async function countLateLeftOut(db: Queryable, schema: string): Promise<number> {
+  const { rows } = await db.query<{ left_out: number }>(
+    `select count(*)::float8 as left_out from ${quoteSchema(schema)}.late_events l where ${CONDITIONS['beyond-horizon']}`,
+  );
+  return rows[0]?.left_out ?? 0;
+}

@@ -1,0 +1,106 @@
+// `weir windows --why`: the story of single windows, from PostgreSQL, Kafka and the workflows together.
+import type pg from 'pg';
+
+import type { Aggregate } from '../pipeline/aggregates.ts';
+import type { Settings } from '../pipeline/settings.ts';
+import { whyOpen } from '../pipeline/why-open.ts';
+import type { EventTimeFacts, WhyOpen } from '../pipeline/why-open.ts';
+import type { Span } from '../pipeline/window.ts';
+import { readClock } from '../postgres/closed-through.ts';
+import { readWindowHistory } from '../postgres/window-history.ts';
+import type { WindowHistory } from '../postgres/window-history.ts';
+import { lastWindowEnd } from '../postgres/windows.ts';
+import { printJson, printLine } from './output.ts';
+import { openStatusReader } from './status-report.ts';
+import type { StatusReport } from './status-report.ts';
+import { windowJson, windowLines } from './window-text.ts';
+import { askWorkflows } from './workflow-troubles.ts';
+import type { WorkflowTroubles } from './workflow-troubles.ts';
+import { withPool } from './with-servers.ts';
+
+/** One window of one aggregate. `why` is empty unless it is open. */
+export type ExplainedWindow = {
+  readonly aggregate: string;
+  readonly span: Span;
+  readonly state: 'closed' | 'empty' | 'open';
+  readonly history: WindowHistory;
+  readonly why: readonly WhyOpen[];
+};
+
+type Asked = { readonly atMs: number; readonly aggregates: readonly Aggregate[]; readonly json: boolean };
+
+/** Prints what there is to say of the window of each aggregate that starts at `atMs`, or last before it. */
+export async function explainWindows(settings: Settings, { atMs, aggregates, json }: Asked): Promise<void> {
+  const windows = await withPool(settings, async (pool) => await readWindows(pool, settings, { atMs, aggregates }));
+  // Only what is open needs a look at Kafka and the workflows.
+  const facts = windows.some(({ state }) => state === 'open') ? await readEventTime(settings) : null;
+  const explained = windows.map((window) =>
+    Object.assign(window, { why: facts !== null && window.state === 'open' ? whyOpen(window.span.endMs, facts) : [] }),
+  );
+  if (json) printJson({ windows: explained.map(windowJson) });
+  else printLine(windowLines(explained).join('\n'));
+}
+
+async function readWindows(
+  pool: pg.Pool,
+  settings: Settings,
+  { atMs, aggregates }: Pick<Asked, 'atMs' | 'aggregates'>,
+): Promise<ExplainedWindow[]> {
+  const { schema } = settings;
+  // Read first: a window that is written meanwhile then counts as closed, never as empty.
+  const { writtenThroughMs } = await readClock(pool, settings);
+  const windows: ExplainedWindow[] = [];
+  for (const aggregate of aggregates) {
+    const { lengthMs, slideMs } = aggregate.window;
+    const startMs = Math.floor(atMs / slideMs) * slideMs;
+    const span = { startMs, endMs: startMs + lengthMs };
+    const history = await readWindowHistory(pool, schema, { aggregate, span });
+    const isWritten = writtenThroughMs !== null && writtenThroughMs >= span.endMs;
+    const state = history.closed !== null ? 'closed' : isWritten ? 'empty' : 'open';
+    windows.push({ aggregate: aggregate.name, span, state, history, why: [] });
+  }
+  return windows;
+}
+
+/** Everything that decides when event time goes on, as of now. */
+async function readEventTime(settings: Settings): Promise<EventTimeFacts> {
+  const workflows = await askWorkflows(settings);
+  // The running pipeline closes by its own rules, whatever this call was given.
+  const rules = { ...settings, ...workflows.rules };
+  const reader = await openStatusReader(rules);
+  try {
+    const report = await reader.read();
+    const lastWindowEndMs = await lastWindowEnd(reader.pool, settings);
+    const { nowMs } = await readClock(reader.pool, settings);
+    return factsOf(report, { ...rules, lastWindowEndMs, nowMs, workflows });
+  } finally {
+    await reader.close();
+  }
+}
+
+type Beside = Pick<EventTimeFacts, 'nowMs' | 'lastWindowEndMs' | 'latenessMs' | 'idleAfterMs'> & {
+  readonly workflows: WorkflowTroubles;
+};
+
+function factsOf(report: StatusReport, { workflows, ...rest }: Beside): EventTimeFacts {
+  const { nowMs, lastWindowEndMs, latenessMs, idleAfterMs } = rest;
+  const ms = (iso: string | null): number | null => (iso === null ? null : Date.parse(iso));
+  return {
+    nowMs,
+    lastWindowEndMs,
+    latenessMs,
+    idleAfterMs,
+    lowWatermarkMs: ms(report.lowWatermark),
+    closedThroughMs: ms(report.closedThrough),
+    writtenThroughMs: ms(report.writtenThrough),
+    troubles: workflows.sentences,
+    partitions: report.partitions.map(({ partition, watermark, lag, idle, problem }) => ({
+      partition,
+      watermarkMs: ms(watermark),
+      lag,
+      idle,
+      problem,
+      resting: workflows.resting.get(partition) ?? null,
+    })),
+  };
+}
