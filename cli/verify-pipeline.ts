@@ -68,6 +68,7 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
         beyondRecount: topic.beyondRecount,
         acceptedGaps: snapshot.acceptedGaps,
         unstorable: topic.unstorable,
+        refusedByOlder: topic.refusedByOlder,
         lateWaiting: late.waiting,
         lateBeyondHorizon: late.beyondHorizon,
         resultsThrough: clock.writtenThroughMs === null ? null : new Date(clock.writtenThroughMs).toISOString(),
@@ -109,6 +110,7 @@ type TopicResult = {
   readonly checks: readonly Check[];
   readonly messages: number;
   readonly unstorable: number;
+  readonly refusedByOlder: number;
   readonly beyondRecount: number;
 };
 
@@ -117,7 +119,7 @@ async function checkTopic(input: VerifyInput, runs: readonly PartitionRun[]): Pr
   const tables = await RecountTables.open({ url: postgresUrl, schema: spec.schema });
   try {
     const onMessages = (done: number, of: number): void => onProgress?.({ step: 'topic', done, of });
-    const { messages, unstorable, check } = await recountTopic({
+    const { messages, unstorable, refusedByOlder, check } = await recountTopic({
       brokers,
       spec,
       ranges: readRanges(runs),
@@ -128,7 +130,7 @@ async function checkTopic(input: VerifyInput, runs: readonly PartitionRun[]): Pr
     const identities = await compareIdentities(tables.client, spec.schema, onCheck);
     const counts = await compareTopicCounts(tables.client, spec.schema, runs);
     const beyondRecount = await countBeyondRecount(tables.client, spec.schema);
-    return { checks: [check, ...identities, ...counts], messages, unstorable, beyondRecount };
+    return { checks: [check, ...identities, ...counts], messages, unstorable, refusedByOlder, beyondRecount };
   } finally {
     await tables.close();
   }

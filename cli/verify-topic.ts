@@ -5,10 +5,11 @@ import type { FetchedMessages } from '../kafka/partition-reader.ts';
 import { partitionOffsets } from '../kafka/topics.ts';
 import { comparePartitions } from '../pipeline/check.ts';
 import type { Check } from '../pipeline/check.ts';
+import type { Event } from '../pipeline/event.ts';
 import { parseMessage } from '../pipeline/parse-message.ts';
 import type { ReadRange } from '../pipeline/partition-run.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import type { JudgedMessage, RecountTables } from '../postgres/verify-recount.ts';
+import type { JudgedMessage, RecountTables, TrustedReason } from '../postgres/verify-recount.ts';
 
 /** Larger than ingestion's fetches: nobody waits for these messages. */
 const FETCH_BYTES = 4 * 1024 * 1024;
@@ -25,7 +26,13 @@ export type TopicRecount = {
   readonly onProgress: (judged: number, of: number) => void;
 };
 
-type Recounted = { readonly messages: number; readonly unstorable: number; readonly check: Check };
+/** `unstorable`, `refusedByOlder`: valid messages that are dead letters for a reason that is taken on trust. */
+type Recounted = {
+  readonly messages: number;
+  readonly unstorable: number;
+  readonly refusedByOlder: number;
+  readonly check: Check;
+};
 
 /**
  * Judges every message that the log still holds of what was read, partition by partition. The check it returns says whether
@@ -42,6 +49,7 @@ export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
   );
   let messages = 0;
   let unstorable = 0;
+  let refusedByOlder = 0;
   const reached: { partition: number; expected: number; found: number }[] = [];
   for (const range of ranges) {
     const { partition, firstOffset, nextOffset } = range;
@@ -50,18 +58,19 @@ export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
     // A partition that the topic does not have, or whose log ends before what was read, was made anew.
     const end = startOf.has(partition) ? await run.read(from) : firstOffset;
     messages += run.messages;
-    unstorable += run.unstorable;
+    unstorable += run.trusted.unstorable;
+    refusedByOlder += run.trusted.unsupported_version;
     reached.push({ partition, expected: nextOffset, found: end });
   }
   await tables.analyze();
   const claim = 'the topic still reaches as far as it was read';
-  return { messages, unstorable, check: comparePartitions('end of log', claim, reached) };
+  return { messages, unstorable, refusedByOlder, check: comparePartitions('end of log', claim, reached) };
 }
 
 /** One partition's recount; begins again at the log start whenever that overtakes it. */
 class PartitionRecount {
   messages = 0;
-  unstorable = 0;
+  trusted: Record<TrustedReason, number> = { unstorable: 0, unsupported_version: 0 };
   readonly #recount: TopicRecount;
   readonly #range: ReadRange;
   readonly #onJudged: (judged: number) => void;
@@ -91,7 +100,7 @@ class PartitionRecount {
         if (!(error instanceof LostRangeError) || error.logStart <= start) throw error;
         await tables.forget(partition);
         this.messages = 0;
-        this.unstorable = 0;
+        this.trusted = { unstorable: 0, unsupported_version: 0 };
         start = Math.min(error.logStart, nextOffset);
       }
     }
@@ -127,19 +136,25 @@ class PartitionRecount {
   async #judge({ messages, fromOffset, nextOffset }: FetchedMessages): Promise<void> {
     const { tables, spec } = this.#recount;
     const { partition, nextOffset: limit } = this.#range;
-    const refused = await tables.unstorableOffsets(partition, fromOffset, nextOffset);
+    const refused = await tables.trustedRefusals(partition, fromOffset, nextOffset);
     const judged: JudgedMessage[] = [];
     for (const message of messages) {
       if (message.offset >= limit) break;
       const verdict = parseMessage(message, spec);
-      if (verdict.event && refused.has(message.offset)) {
-        this.unstorable += 1;
-        const rejection = { reason: 'unstorable', field: null, detail: '' } as const;
-        judged.push({ message, event: null, rejection });
+      const reason = verdict.event && trustedReason(verdict.event, refused.get(message.offset));
+      if (reason) {
+        this.trusted[reason] += 1;
+        judged.push({ message, event: null, rejection: { reason, field: null, detail: '' } });
       } else judged.push({ message, ...verdict });
     }
     this.messages += judged.length;
     await tables.add(partition, judged);
     this.#onJudged(this.messages);
   }
+}
+
+/** An older build cannot be the one that refused version 1. */
+function trustedReason({ fields }: Event, reason: TrustedReason | undefined): TrustedReason | null {
+  if (reason === 'unsupported_version' && (fields.schema_version ?? 1) === 1) return null;
+  return reason ?? null;
 }

@@ -88,8 +88,8 @@ function printExamples({ name, differences, examples }: Check): void {
 }
 
 function notesOf(coverage: Coverage): string[] {
-  const { recountedMessages, resultsThrough, beyondRecount, acceptedGaps, unstorable } = coverage;
-  const { lateWaiting, lateBeyondHorizon } = coverage;
+  const { recountedMessages, resultsThrough, beyondRecount, acceptedGaps } = coverage;
+  const { lateWaiting, lateBeyondHorizon, unstorable, refusedByOlder } = coverage;
   const notes = [
     `${plural(recountedMessages, 'message')} of the topic recounted; results recomputed through ${resultsThrough ?? 'nothing: no window is closed yet'}.`,
   ];
@@ -104,5 +104,9 @@ function notesOf(coverage: Coverage): string[] {
   when(beyondRecount, `${plural(beyondRecount, 'row')} not recounted: the log no longer holds their messages.`);
   when(acceptedGaps, `${plural(acceptedGaps, 'offset')} accepted as lost (table gaps).`);
   when(unstorable, `${plural(unstorable, 'valid message')} that PostgreSQL refused to store, kept as dead letters.`);
+  when(
+    refusedByOlder,
+    `${plural(refusedByOlder, 'message')} of a version that an older build refused and this one knows: dead letters, to be replayed (weir dead-letters replay --reason unsupported_version).`,
+  );
   return notes;
 }

@@ -23,6 +23,8 @@ export type Coverage = {
   readonly acceptedGaps: number;
   /** Valid messages that PostgreSQL refused to store; they are dead letters. */
   readonly unstorable: number;
+  /** Messages that an older build refused for their version and that this build knows; they are dead letters to be replayed. */
+  readonly refusedByOlder: number;
   /** Late events that their windows do not hold yet; the next amendment takes them in. */
   readonly lateWaiting: number;
   /** Late events beyond the amend horizon: stored, listed, and left out of the windows for good. */

@@ -17,6 +17,9 @@ export type JudgedMessage =
   | { readonly message: Message; readonly event: Event; readonly rejection: null }
   | { readonly message: Message; readonly event: null; readonly rejection: Rejection };
 
+/** Why a message that is valid by its bytes and today's rules may be a dead letter all the same. */
+export type TrustedReason = 'unstorable' | 'unsupported_version';
+
 /** The offsets `[fromOffset, toOffset)` of a partition that were recounted. `messages`: how many the log held there. */
 export type RecountedRange = {
   readonly partition: number;
@@ -43,7 +46,7 @@ export class RecountTables {
   readonly #rejectionRows = new CopyBuffer();
   readonly #deadLetters: string;
   readonly #events: string;
-  #hasUnstorable = false;
+  #mayTrust = false;
   #storing: Promise<unknown> = Promise.resolve();
 
   private constructor(client: Client, schema: string) {
@@ -60,8 +63,10 @@ export class RecountTables {
     await client.connect();
     const tables = new RecountTables(client, schema);
     await client.query(`${SESSION}; ${TABLES}`);
-    const { rowCount } = await client.query(`select 1 from ${tables.#deadLetters} where reason = 'unstorable' limit 1`);
-    tables.#hasUnstorable = rowCount === 1;
+    const { rowCount } = await client.query(
+      `select 1 from ${tables.#deadLetters} where reason in ('unstorable', 'unsupported_version') limit 1`,
+    );
+    tables.#mayTrust = rowCount === 1;
     return tables;
   }
 
@@ -71,20 +76,27 @@ export class RecountTables {
   }
 
   /**
-   * Offsets from `fromOffset` on, below `toOffset`, whose valid message PostgreSQL refused to store. Only it can judge
-   * that, so the recount takes its word, unless it took the message when that was read again.
+   * Offsets from `fromOffset` on, below `toOffset`, of letters whose reason only another could judge, so that the recount
+   * takes its word: PostgreSQL, which refused to store the message (unless it took it when that was read again), or an older
+   * build, which did not know the message's version (unless the letter is recovered).
    */
-  async unstorableOffsets(partition: number, fromOffset: number, toOffset: number): Promise<Set<number>> {
-    if (!this.#hasUnstorable) return new Set();
+  async trustedRefusals(
+    partition: number,
+    fromOffset: number,
+    toOffset: number,
+  ): Promise<ReadonlyMap<number, TrustedReason>> {
+    if (!this.#mayTrust) return new Map();
     await this.#storing;
-    const { rows } = await this.client.query<{ offset: string }>(
-      `select kafka_offset as offset from ${this.#deadLetters} d
-        where kafka_partition = $1 and kafka_offset >= $2 and kafka_offset < $3 and reason = 'unstorable'
-          and not exists (select from ${this.#events} e where e.occurred_at = d.event_at and e.event_id = d.event_id
-            and e.kafka_partition = d.kafka_partition and e.kafka_offset = d.kafka_offset)`,
+    const { rows } = await this.client.query<{ offset: string; reason: TrustedReason }>(
+      `select kafka_offset as offset, reason from ${this.#deadLetters} d
+        where kafka_partition = $1 and kafka_offset >= $2 and kafka_offset < $3
+          and (reason = 'unstorable'
+            and not exists (select from ${this.#events} e where e.occurred_at = d.event_at and e.event_id = d.event_id
+              and e.kafka_partition = d.kafka_partition and e.kafka_offset = d.kafka_offset)
+            or reason = 'unsupported_version' and status <> 'recovered')`,
       [partition, fromOffset, toOffset],
     );
-    return new Set(rows.map(({ offset }) => Number(offset)));
+    return new Map(rows.map(({ offset, reason }) => [Number(offset), reason]));
   }
 
   /** Stores verdicts of one partition. */

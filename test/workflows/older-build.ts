@@ -8,7 +8,7 @@ import { workflowsPath } from '../../workers/workflow-bundle.ts';
 
 const PATCHES = fileURLToPath(new URL('../../workflows/patches.ts', import.meta.url));
 const OLDER = fileURLToPath(new URL('./older-patches.ts', import.meta.url));
-const SILENT: Logger = {
+export const SILENT: Logger = {
   trace: () => {},
   debug: () => {},
   info: () => {},
