@@ -4,11 +4,13 @@ import { expect, test } from 'vitest';
 
 import type { Counts } from '../../pipeline/checkpoint.ts';
 import { unaccountedOffsets } from '../../pipeline/checkpoint.ts';
-import { addCounts, countsOf, formMicroBatch, refuseOnlyEvent, splitMicroBatch } from '../../pipeline/micro-batch.ts';
+import { addCounts, countsOf, formMicroBatch } from '../../pipeline/micro-batch.ts';
+import { refuseOnlyEvent, replaysOf, splitMicroBatch } from '../../pipeline/micro-batch.ts';
 import type { MicroBatch } from '../../pipeline/micro-batch.ts';
 import { parseMessage } from '../../pipeline/parse-message.ts';
 import type { Verdict } from '../../pipeline/parse-message.ts';
 import { RecentIdentities } from '../../pipeline/recent-identities.ts';
+import { withReplayHeaders } from '../../pipeline/replay-headers.ts';
 import { messageOf, pageView } from '../support/messages.ts';
 
 /** A fetch: which event (a small number, so that some repeat), garbage or hole stands at each offset. */
@@ -92,4 +94,33 @@ test('the only event of a batch that PostgreSQL refuses becomes its dead letter'
     { message: { offset: 5 }, rejection: { reason: 'unstorable' } },
   ]);
   expect(lawHolds(refused, countsOf(refused, 0))).toBe(true);
+});
+
+/** One message at each offset from 4 on, which repeats the letter of its offset + 100. */
+function replaying(...what: (number | 'garbage')[]): MicroBatch {
+  const messages = what.map((each, index) => {
+    const headers = withReplayHeaders([], { letter: index + 104, attempt: 2 });
+    return messageOf(index + 4, each === 'garbage' ? each : pageView({ event_id: uuid(each) }), { headers });
+  });
+  return formMicroBatch({ messages, fromOffset: 4, nextOffset: 4 + what.length }, judge, new RecentIdentities());
+}
+
+test('each replay of a batch comes with the event it became, also as a duplicate, or with none', () => {
+  const replays = replaysOf(replaying(1, 'garbage', 1, 2));
+  expect(replays.map(({ letter, offset, event }) => [letter, offset, event?.eventId ?? null])).toEqual([
+    [104, 4, uuid(1)],
+    [105, 5, null],
+    [106, 6, uuid(1)],
+    [107, 7, uuid(2)],
+  ]);
+  expect(replaysOf(batchOf([1, 'garbage'], 0))).toEqual([]);
+});
+
+test('replays stay with their side of a cut, and that of a refused row has no event any more', () => {
+  const batch = replaying(1, 'garbage', 1, 2);
+  const [first, second] = splitMicroBatch(batch);
+  expect([...replaysOf(first), ...replaysOf(second)]).toEqual(replaysOf(batch));
+  expect(replaysOf(refuseOnlyEvent(first, 'PostgreSQL refused the row.'))).toEqual([
+    { letter: 104, offset: 4, event: null },
+  ]);
 });

@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 
 import type { Message } from '../../pipeline/message.ts';
 import { withReplayHeaders } from '../../pipeline/replay-headers.ts';
+import { eventually } from '../support/eventually.ts';
 import { brokenChecks, holdPartition, lettersOf } from '../support/micro-batches.ts';
 import type { HeldPartition, LetterRow } from '../support/micro-batches.ts';
 import { messageOf, pageView } from '../support/messages.ts';
@@ -124,6 +125,32 @@ test('two partitions that refuse the same replay at the same moment keep one let
   ]);
   const statuses = (await lettersOf(pipeline)).map(({ status }) => status);
   expect(statuses.toSorted()).toEqual(['discarded', 'discarded', 'open', 'replaced']);
+});
+
+test('a replay waits for what another partition is making of its letter, and sees it', async () => {
+  const { schema, pool } = pipeline;
+  const { client: rival } = await holdPartition(pipeline, 1);
+  await rival.query(
+    `begin;
+     insert into ${schema}.dead_letters (kafka_partition, kafka_offset, kafka_timestamp, value, headers, reason, detail, parent, attempt)
+     values (1, 0, now(), convert_to('still not json', 'UTF8'), '[]', 'not_json', 'No JSON.', ${letter}, 2);
+     update ${schema}.dead_letters set status = 'replaced' where id = ${letter}`,
+  );
+  const committed = held.commit([replay(1, 'still not json')]);
+  await eventually(
+    async () => {
+      const { rows } = await pool.query<{ n: number }>(
+        `select count(*)::int as n from pg_stat_activity
+          where wait_event_type = 'Lock' and position($1 in query) > 0 and position('advance_checkpoint' in query) > 0`,
+        [schema],
+      );
+      return rows[0]?.n === 1;
+    },
+    { deadlineMs: 10_000, what: 'the replay waits for its letter' },
+  );
+  await rival.query('commit');
+  await committed;
+  expect(await letterAt(1)).toMatchObject({ status: 'discarded', parent: letter });
 });
 
 test('another message that carries the headers of a replay stays visible when it is refused', async () => {
