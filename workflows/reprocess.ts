@@ -111,7 +111,9 @@ class ReprocessLife {
   async live(): Promise<void> {
     const turnsPerRun = this.options.turnsPerRun ?? TURNS_PER_RUN;
     for (let turn = 0; this.state.step !== 'over'; turn += 1) {
-      if (turn >= turnsPerRun || workflowInfo().continueAsNewSuggested) await this.continueIt();
+      const longEnough = turn >= turnsPerRun || workflowInfo().continueAsNewSuggested;
+      // An Update that waits for what comes next would wait in vain for it, and this for the Update.
+      if (longEnough && allHandlersFinished()) await this.continueIt();
       const { step, cancelWanted, pauseWanted, panes } = this.state;
       // Before the plan nothing can have been revised.
       if (cancelWanted && step !== 'counting') this.next(panes ? 'counting' : 'over');
@@ -203,7 +205,6 @@ class ReprocessLife {
   }
 
   private async continueIt(): Promise<void> {
-    await condition(allHandlersFinished);
     // The memo tells the command line which topic this belongs to; it is passed on by hand, since not every server does.
     const continueAsNew = makeContinueAsNewFunc<typeof reprocess>({ memo: workflowInfo().memo ?? {} });
     await continueAsNew({ ...this.input, state: this.state });
