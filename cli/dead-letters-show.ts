@@ -106,7 +106,12 @@ function letterJson(letter: DeadLetter): unknown {
     attempt: letter.attempt,
     parent: letter.parent,
     children: letter.children,
-    headers: letter.headers.map(({ name, value }) => ({ name, value: base64(value) })),
+    // nameBytes: of a name that is no UTF-8.
+    headers: letter.headers.map(({ name, value, nameBytes }) => ({
+      name,
+      value: base64(value),
+      nameBytes: nameBytes?.toString('base64'),
+    })),
     key: base64(letter.key),
     value: base64(letter.value),
   };

@@ -59,7 +59,9 @@ function statusText({ id, status, closedAtMs, sentAtMs, note, event, children }:
 }
 
 function headerLines({ headers }: DeadLetter, { full }: LetterTextOptions): string[] {
-  const lines = headers.map(({ name, value }) => `    ${safe(name)}: ${headerText(value, full)}`);
+  const lines = headers.map(
+    ({ name, nameBytes, value }) => `    ${nameBytes ? readable(nameBytes) : safe(name)}: ${headerText(value, full)}`,
+  );
   return [`  ${'headers'.padEnd(11)} ${headers.length === 0 ? 'none' : headers.length}`, ...lines];
 }
 

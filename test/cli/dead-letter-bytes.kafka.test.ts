@@ -48,6 +48,14 @@ const SPECIAL: Readonly<Record<string, Sent>> = {
       header(name, name),
     ),
   },
+  'header names that are no UTF-8': {
+    key: null,
+    value: Buffer.from('x'),
+    headers: [
+      { name: 'a\uFFFD', nameBytes: Buffer.from([0x61, 0xff]), value: Buffer.from('1') },
+      header('a\uFFFD', '2'),
+    ],
+  },
   'a byte order mark and line ends': { key: Buffer.from('\uFEFF'), value: Buffer.from('\uFEFF{}\r\n\r'), headers: [] },
   'text that looks like bytea': { key: Buffer.from('\\x00'), value: Buffer.from('\\\\x00\\000'), headers: [] },
   'one MiB': { key: Buffer.alloc(1_000, 0xfe), value: Buffer.alloc(ONE_MIB, 0xff), headers: [] },
@@ -125,7 +133,7 @@ const digest = ({ key, value, headers: list }: Sent): unknown => ({
 
 const idAt = (offset: number): string => must(ids.get(offset), `a letter of offset ${offset}`);
 
-describe('a message that became a dead letter', () => {
+describe('a message that became a dead letter', { timeout: 180_000 }, () => {
   test('has all its bytes and headers in PostgreSQL, in their order', async () => {
     expect(ids.size).toBe(sent.length + 1);
     for (const [offset, message] of [...sent, byKafkajs].entries()) {
@@ -149,7 +157,7 @@ describe('a message that became a dead letter', () => {
     expect(key?.stdout.equals(message.key ?? Buffer.alloc(0))).toBe(true);
   });
 
-  test.each(['every byte', 'headers that repeat', 'headers by hostile names'])(
+  test.each(['every byte', 'headers that repeat', 'headers by hostile names', 'header names that are no UTF-8'])(
     'is given to programs by show --json with every header: %s',
     async (name) => {
       const id = idAt(Object.keys(SPECIAL).indexOf(name));
@@ -157,7 +165,11 @@ describe('a message that became a dead letter', () => {
       const { key, headers: list } = must(SPECIAL[name], name);
       expect(JSON.parse(stdout)).toMatchObject({
         key: key?.toString('base64') ?? null,
-        headers: list.map((one) => ({ name: one.name, value: one.value?.toString('base64') ?? null })),
+        headers: list.map((one) => ({
+          name: one.name,
+          value: one.value?.toString('base64') ?? null,
+          ...(one.nameBytes ? { nameBytes: one.nameBytes.toString('base64') } : {}),
+        })),
       });
     },
   );

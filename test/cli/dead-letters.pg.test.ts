@@ -7,6 +7,7 @@ import { freshDatabase } from '../support/database.ts';
 import { insertLetters, insertManyLetters } from '../support/letters.ts';
 import type { StoredLetter } from '../support/letters.ts';
 import { messageOf, pageView } from '../support/messages.ts';
+import { HAS_TERMINAL, answerWeir } from './on-terminal.ts';
 import { runWeir } from './run-weir.ts';
 import type { Ended } from './run-weir.ts';
 
@@ -42,7 +43,7 @@ function refused(value: Buffer | string, rest: StoredLetter = {}): StoredLetter 
   return { value: bytes, reason, field, detail, ...rest };
 }
 
-describe('weir dead-letters list', () => {
+describe('weir dead-letters list', { timeout: 180_000 }, () => {
   test('shows the newest first, page by page, and says how to go on', async () => {
     await insertManyLetters(pool, schema, 30);
     const first = await linesOf('list', '--limit', '2', '--reason', 'not_json');
@@ -107,7 +108,7 @@ describe('weir dead-letters list', () => {
   });
 });
 
-describe('weir dead-letters show', () => {
+describe('weir dead-letters show', { timeout: 180_000 }, () => {
   test('marks where JSON breaks off, line and column', async () => {
     const [id] = await insertLetters(pool, schema, [refused('{\n  "device": "mobile",\n  "price": }\n')]);
     const lines = await linesOf('show', must(id, 'id'));
@@ -214,7 +215,7 @@ describe('weir dead-letters show', () => {
   });
 });
 
-describe('weir dead-letters discard', () => {
+describe('weir dead-letters discard', { timeout: 180_000 }, () => {
   const statuses = async (): Promise<unknown[]> => {
     const { rows } = await pool.query<{ status: string; note: string | null; n: number }>(
       `select status, note, count(*)::int as n from "${schema}".dead_letters group by 1, 2 order by 1, 2`,
@@ -253,6 +254,22 @@ describe('weir dead-letters discard', () => {
     expect((await letters('discard', '1', '--yes')).stderr).toMatch(/--reason-text <why>' not specified/);
     expect((await letters('discard', '1', '--yes', '--reason-text', ' ')).stderr).toMatch(/it is empty/);
     expect(await statuses()).toEqual([['open', null, 2]]);
+  });
+
+  test.skipIf(!HAS_TERMINAL)('asks on a terminal, and does what it is told', async () => {
+    await insertManyLetters(pool, schema, 4);
+    const command = 'dead-letters discard 1 2 --reason-text because';
+    const no = await answerWeir(command, { answer: 'no', env });
+    expect(no.output).toMatch(/Discard 2 dead letters \(1 bad_uuid, 1 wrong_field\) for good\? Type yes to go on:/);
+    expect(no.output).toMatch(/Nothing was discarded\./);
+    expect(no.code).toBe(1);
+    const yes = await answerWeir(command, { answer: 'yes', env });
+    expect(yes.output).toMatch(/Discarded 2 dead letters; they stay in/);
+    expect(yes.code).toBe(0);
+    expect(await statuses()).toEqual([
+      ['discarded', 'because', 2],
+      ['open', null, 2],
+    ]);
   });
 
   test('of letters that are decided is refused, each named, and nothing is changed', async () => {
