@@ -26,7 +26,7 @@ export type EventTimeFacts = {
   readonly troubles: readonly string[];
 };
 
-export type OpenReason =
+type OpenReason =
   | 'closer-behind'
   | 'event-time'
   | 'unread-messages'

@@ -22,7 +22,7 @@ export async function lateEventsWaiting(db: Queryable, spec: Pick<PipelineSpec, 
 }
 
 /** Which late events an amendment takes in: those that wait, and where asked also those beyond the horizon. */
-export type Taken = { readonly includeBeyondHorizon: boolean };
+type Taken = { readonly includeBeyondHorizon: boolean };
 
 /** Epoch ms of event time: `[fromMs, toMs)`, null: from the beginning. `events`, `together`, `panes`: at most so many of each. */
 type WaitingShare = Taken & {

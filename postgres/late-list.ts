@@ -6,7 +6,7 @@ import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** waiting: the next amendment takes it in. applied: its windows hold it. beyond-horizon: listed, and left out of the results. */
-export const LATE_STATES = ['waiting', 'applied', 'beyond-horizon'] as const;
+const LATE_STATES = ['waiting', 'applied', 'beyond-horizon'] as const;
 export type LateState = (typeof LATE_STATES)[number];
 
 /** Late events of one state, or of all (null), that came since a time (epoch ms, null: ever). */
