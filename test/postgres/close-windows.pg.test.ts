@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { EVENT_TYPES } from '../../pipeline/event.ts';
 import { PANE_MS } from '../../pipeline/pane.ts';
-import { amendWindows } from '../../postgres/amend-windows.ts';
+import { NOTHING_AMENDED, amendWindows } from '../../postgres/amend-windows.ts';
 import { ensureCheckpoint } from '../../postgres/checkpoints.ts';
 import { closeNextPanes } from '../../postgres/close-windows.ts';
 import { moveClosedThrough, raiseLowWatermark, readClock } from '../../postgres/closed-through.ts';
@@ -208,7 +208,7 @@ describe('a late event', () => {
     await closeNextPanes(p.pool, p.spec, { throughMs: at('2026-11-01T10:20:00Z') });
     const { rows } = await p.pool.query(`select 1 from "${p.schema}".late_events where applied_at is not null`);
     expect(rows).toHaveLength(1);
-    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 0, windows: 0, rows: 0 });
+    expect(await amendWindows(p.pool, p.spec)).toEqual(NOTHING_AMENDED);
     expect(await readResults(p.pool, p.schema)).toEqual(recountResults([onTime, late], at('2026-11-01T10:20:00Z')));
   });
 
