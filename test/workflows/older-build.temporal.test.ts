@@ -90,7 +90,7 @@ describe.concurrent('two builds on the same queues', { timeout: 240_000 }, () =>
         await world.untilIngested(40 + batch * 20);
       }
       expect(await runOf(world)).toEqual({ id, runId, status: 'RUNNING' });
-      expect((await historyOf(world.client, id, runId)).markers).toEqual([PATCHES.tellFailures]);
+      expect((await historyOf(world.client, id, runId)).markers).toEqual([PATCHES.shortRuns, PATCHES.tellFailures]);
       // Each message once, and the pipeline above it never noticed more than a wait.
       expect(await world.count('events')).toBe(140);
       expect(await world.state(pipelineId(world.spec.topic))).toMatchObject({ phase: 'running', restarts: 0 });
