@@ -174,7 +174,11 @@ export class PipelineWorld {
     const ids = [pipelineId(topic), windowsId(topic), offsetsId(topic), ...this.partitionIds(6)];
     const end = (id: string): Promise<unknown> => this.client.workflow.getHandle(id).terminate('The test is over.');
     await Promise.allSettled(ids.map(end));
-    await this.pool.query(`drop schema if exists ${quoteSchema(schema)} cascade`);
+    // A lease that has not heard of its end yet may be committing: PostgreSQL then ends one of the two as a deadlock.
+    await eventually(async () => await this.pool.query(`drop schema if exists ${quoteSchema(schema)} cascade`), {
+      deadlineMs: 30_000,
+      what: 'the schema is dropped',
+    });
     await this.pool.end();
     await this.#connection.close();
     await this.withAdmin(async (admin) => await admin.deleteTopics({ topics: [topic] }).catch(() => {}));
