@@ -6,6 +6,7 @@ import type { Counts } from '../pipeline/checkpoint.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import type { LostRange } from '../pipeline/lost-range.ts';
 import { formatOffset } from '../pipeline/offset.ts';
+import { RewindRefusedError } from '../pipeline/rewind-target.ts';
 import { FencedError } from '../postgres/batch-committer.ts';
 import { ForeignSchemaError } from '../postgres/checkpoints.ts';
 import { serverTrouble } from '../postgres/server-trouble.ts';
@@ -15,6 +16,7 @@ import { sqlState } from '../postgres/sqlstate.ts';
 const LOST_RANGE = 'LostRange';
 const FOREIGN_SCHEMA = 'ForeignSchema';
 const FENCED = 'Fenced';
+const REWIND_REFUSED = 'RewindRefused';
 
 /** Temporal cuts failures at 4 KiB; the sentence is what people need, the stack stays in the worker's log. */
 const LONGEST_MESSAGE = 1500;
@@ -32,6 +34,9 @@ export function toFailure(error: unknown, counts?: Counts): ApplicationFailure {
   }
   if (error instanceof ForeignSchemaError) {
     return ApplicationFailure.create({ message, type: FOREIGN_SCHEMA, nonRetryable: true, ...cause });
+  }
+  if (error instanceof RewindRefusedError) {
+    return ApplicationFailure.create({ message, type: REWIND_REFUSED, nonRetryable: true, ...cause });
   }
   // Two owners of one partition both commit between their fences, and must be slowed down all the same.
   if (error instanceof FencedError) return ApplicationFailure.create({ message, type: FENCED, ...cause });

@@ -18,6 +18,7 @@ import { createPlanRebuild } from './plan-rebuild.ts';
 import { createProduceEvents } from './produce-events.ts';
 import { createPublishOffsets } from './publish-offsets.ts';
 import { createRebuildRange } from './rebuild-range.ts';
+import { createRewindPartition } from './rewind-partition.ts';
 
 /** What activities work with. `pool` is shared by all of them; partitions open connections of their own beside it. */
 export type ActivityDeps = {
@@ -41,6 +42,7 @@ export function createActivities({ metrics, ...deps }: ActivityDeps) {
     ingest: {
       consumePartition: createConsumePartition({ ...deps, metrics: metrics.ingest }),
       acceptGap: createAcceptGap(deps),
+      rewindPartition: createRewindPartition(deps),
     },
     windows: {
       listPartitions: createListPartitions(deps),

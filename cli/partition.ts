@@ -1,10 +1,11 @@
-// `weir partition`: lists the partitions of a topic, pauses and resumes single ones, lets them go on behind a lost range.
+// `weir partition`: lists the partitions of a topic, pauses, resumes and rewinds single ones, lets them go on behind a lost range.
 import type { Command } from 'commander';
 
 import type { PartitionState } from '../workflows/commands.ts';
 import { acceptGapCommand } from './accept-gap.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { printJson, printLine } from './output.ts';
+import { rewindCommand } from './partition-rewind.ts';
 import { readStatus } from './status-report.ts';
 import { partitionTable, problemLines } from './status-text.ts';
 import { partitionTarget } from './targets.ts';
@@ -15,12 +16,13 @@ import { withControl } from './with-servers.ts';
 export function partitionCommand(): Command {
   return createCommand({
     name: 'partition',
-    summary: 'list the partitions of a topic, pause or resume one, accept what it has lost',
+    summary: 'list the partitions of a topic, pause, resume or rewind one, accept what it has lost',
     examples: [['weir partition pause 3', 'partition 3 rests, the others go on; windows wait for it']],
   })
     .addCommand(listCommand())
     .addCommand(verb('pause', 'let a partition commit the batch in hand and rest'))
     .addCommand(verb('resume', 'let a partition go on from its checkpoint'))
+    .addCommand(rewindCommand())
     .addCommand(acceptGapCommand());
 }
 

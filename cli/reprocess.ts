@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 
 import { reprocessId } from '../pipeline/ids.ts';
 import { parseMoment } from '../pipeline/moment.ts';
+import { rereadFromMs } from '../pipeline/rebuild.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import type { ReprocessState } from '../workflows/reprocess-state.ts';
@@ -14,14 +15,17 @@ import { CliFailure } from './failure.ts';
 import { followReprocess } from './follow-reprocess.ts';
 import { printJson, printLine, timeText } from './output.ts';
 import { reprocessListCommand } from './reprocess-list.ts';
+import { rereadTopic } from './reread-topic.ts';
 import { reprocessTarget } from './targets.ts';
 import { ensureWorkflow } from './temporal-control.ts';
+import type { Control } from './temporal-control.ts';
 import { withControl } from './with-servers.ts';
 
 type Flags = {
   readonly from?: number;
   readonly to?: number;
   readonly includeBeyondHorizon?: boolean;
+  readonly fromTopic?: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
 };
@@ -36,11 +40,14 @@ export function reprocessCommand(): Command {
       'Makes panes and windows of the range again from the table events and compares them with what is stored. Rows that',
       'differ, are missing or should not be there get a next revision, listed in the table amendments with cause reprocess;',
       'a range that is right is not touched. It runs as a workflow on the workers: Ctrl-C leaves it running. Late events of',
-      'the range are taken in, those beyond the amend horizon only with --include-beyond-horizon.',
+      'the range are taken in, those beyond the amend horizon only with --include-beyond-horizon. With --from-topic every',
+      'partition first reads the range again, as weir partition rewind does: events and dead letters that are missing come back,',
+      'also beyond the amend horizon, and nothing doubles. Live ingestion goes on behind what is read again.',
     ].join('\n'),
     examples: [
       ['weir reprocess --from 2026-11-22 --to 2026-11-23', 'one day, with a progress bar'],
       ['weir reprocess --from 6h --to 1h --include-beyond-horizon', 'with the events that had come too late'],
+      ['weir reprocess --from 6h --to 1h --from-topic', 'what is no longer in events is read again first'],
       ['weir reprocess --from 30d --to 0s --detach', 'a month; `weir reprocess list` says how far it is'],
     ],
     settings: WHERE,
@@ -48,6 +55,10 @@ export function reprocessCommand(): Command {
     .option('--from <time>', 'first event time of the range: a time, or how long ago, such as 2h', moment)
     .option('--to <time>', 'event time at which the range ends', moment)
     .option('--include-beyond-horizon', 'take in late events beyond the amend horizon, and clear their mark')
+    .option(
+      '--from-topic',
+      'let every partition read the range again first; takes in what is missing, beyond the horizon too',
+    )
     .option('--detach', 'start it and return at once')
     .option('--json', 'print the outcome as JSON')
     .enablePositionalOptions()
@@ -64,13 +75,8 @@ export function reprocessCommand(): Command {
 async function reprocess(settings: Settings, flags: Flags): Promise<void> {
   const { fromMs, toMs } = rangeOf(flags);
   const id = randomBytes(4).toString('hex');
-  const input: ReprocessInput = {
-    spec: pipelineSpec(settings),
-    fromMs,
-    toMs,
-    includeBeyondHorizon: flags.includeBeyondHorizon ?? false,
-  };
   await withControl(settings, async (control) => {
+    const input = await inputOf(control, { settings, flags, id });
     const memo = { topic: settings.topic, fromMs, toMs };
     const type = 'reprocess';
     await ensureWorkflow(control, { type, id: reprocessId(id), queue: 'windows', input, memo });
@@ -90,6 +96,20 @@ async function reprocess(settings: Settings, flags: Flags): Promise<void> {
     else printLine(`${timeText(fromMs)} to ${timeText(toMs)}: ${outcome.message}`);
     if (outcome.phase === 'cancelled') process.exitCode = 1;
   });
+}
+
+type Asked = { readonly settings: Settings; readonly flags: Flags; readonly id: string };
+
+/** With `--from-topic`, partitions are rewound before this returns. */
+async function inputOf(control: Control, { settings, flags, id }: Asked): Promise<ReprocessInput> {
+  const { fromMs, toMs } = rangeOf(flags);
+  const { includeBeyondHorizon = false, fromTopic = false } = flags;
+  const input = { spec: pipelineSpec(settings), fromMs, toMs, includeBeyondHorizon };
+  if (!fromTopic) return input;
+  const why = `weir reprocess ${id} --from ${timeText(fromMs)} --to ${timeText(toMs)} --from-topic`;
+  const rereadMs = rereadFromMs({ startMs: fromMs, endMs: toMs }, settings);
+  const afterOffsets = await rereadTopic(control, { settings, fromMs: rereadMs, why });
+  return { ...input, includeBeyondHorizon: true, afterOffsets, rereadFor: why };
 }
 
 function rangeOf({ from, to }: Flags): { fromMs: number; toMs: number } {
@@ -118,6 +138,8 @@ const outcomeJson = (id: string, { phase, topic, range, counts, ...of }: Reproce
   rowsNew: counts.newRows,
   rowsVanished: counts.vanishedRows,
   lateEventsTakenIn: of.lateTakenIn,
+  eventsPutBack: of.putBack?.events ?? null,
+  deadLettersPutBack: of.putBack?.letters ?? null,
   message: of.message,
 });
 

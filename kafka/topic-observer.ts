@@ -4,8 +4,8 @@ import { BrokerLink } from './broker-link.ts';
 import { commitOffsets, findCoordinator } from './group-offsets.ts';
 import type { PartitionPosition } from './group-offsets.ts';
 import type { Broker } from './kafkajs-internals.ts';
-import { lookUpOffsets } from './offset-lookup.ts';
-import type { PartitionOffsets } from './offset-lookup.ts';
+import { lookUpOffsets, lookUpOffsetsAt } from './offset-lookup.ts';
+import type { OffsetsAtTime, PartitionOffsets } from './offset-lookup.ts';
 import { persevere } from './persevere.ts';
 import { TopicLeaders } from './topic-leaders.ts';
 
@@ -15,6 +15,8 @@ export type TopicObserver = {
   partitions(): Promise<number[]>;
   /** Start and end of every partition's log now, by ascending partition; two small requests per broker. */
   offsets(): Promise<PartitionOffsets[]>;
+  /** The same, and where the time (epoch ms by the records' Kafka timestamps) lies in each log. */
+  offsetsAt(timeMs: number): Promise<OffsetsAtTime[]>;
   /** Publishes next offsets as those of `group`; throws KafkaRefusedError while the group has live members. */
   publishOffsets(group: string, positions: readonly PartitionPosition[]): Promise<void>;
   close(): Promise<void>;
@@ -38,14 +40,13 @@ export class Observer implements TopicObserver {
   }
 
   offsets(): Promise<PartitionOffsets[]> {
-    return this.#persevere(async () => {
-      const all = partitionsOf(await this.#leaders.current()).map((partition) => ({ partition }));
-      const lookups = [...(await this.#leaders.byLeader(all))].map(async ([leader, led]) => {
-        const broker = await this.#leaders.broker(leader, led);
-        return lookUpOffsets(broker, { topic: this.#topic, partitions: led.map(({ partition }) => partition) });
-      });
-      return (await Promise.all(lookups)).flat().toSorted((a, b) => a.partition - b.partition);
-    });
+    return this.#ofEveryLeader(async (broker, partitions) => lookUpOffsets(broker, { topic: this.#topic, partitions }));
+  }
+
+  offsetsAt(timeMs: number): Promise<OffsetsAtTime[]> {
+    return this.#ofEveryLeader(async (broker, partitions) =>
+      lookUpOffsetsAt(broker, { topic: this.#topic, partitions }, timeMs),
+    );
   }
 
   async publishOffsets(group: string, positions: readonly PartitionPosition[]): Promise<void> {
@@ -61,6 +62,23 @@ export class Observer implements TopicObserver {
   close(): Promise<void> {
     this.#link.close(`The observer of topic ${this.#topic} is closed.`);
     return Promise.resolve();
+  }
+
+  /** What every leader says of its partitions, by ascending partition. */
+  #ofEveryLeader<Said extends { readonly partition: number }>(
+    ask: (broker: Broker, partitions: readonly number[]) => Promise<Said[]>,
+  ): Promise<Said[]> {
+    return this.#persevere(async () => {
+      const all = partitionsOf(await this.#leaders.current()).map((partition) => ({ partition }));
+      const lookups = [...(await this.#leaders.byLeader(all))].map(async ([leader, led]) => {
+        const broker = await this.#leaders.broker(leader, led);
+        return await ask(
+          broker,
+          led.map(({ partition }) => partition),
+        );
+      });
+      return (await Promise.all(lookups)).flat().toSorted((a, b) => a.partition - b.partition);
+    });
   }
 
   #persevere<Result>(attempt: () => Promise<Result>): Promise<Result> {

@@ -1,9 +1,11 @@
 // Topics as Weir needs them: made when missing, described, and watched for their partitions and offsets.
 import { messageOf } from '../pipeline/ensure.ts';
+import { parseOffset } from '../pipeline/offset.ts';
+import type { RewindTarget } from '../pipeline/rewind-target.ts';
 import { BrokerLink } from './broker-link.ts';
 import { connectKafka } from './client.ts';
 import { KafkaRefusedError, TopicMissingError } from './failures.ts';
-import type { PartitionOffsets } from './offset-lookup.ts';
+import type { OffsetsAtTime, PartitionOffsets } from './offset-lookup.ts';
 import { persevere } from './persevere.ts';
 import { describe, readTopic } from './topic-description.ts';
 import type { TopicDescription } from './topic-description.ts';
@@ -11,7 +13,7 @@ import { Observer } from './topic-observer.ts';
 import type { TopicObserver } from './topic-observer.ts';
 import { PassingError, troubleOf } from './trouble.ts';
 
-export type { PartitionOffsets, TopicDescription, TopicObserver };
+export type { OffsetsAtTime, PartitionOffsets, TopicDescription, TopicObserver };
 
 type TopicOptions = { readonly brokers: readonly string[]; readonly topic: string };
 
@@ -101,6 +103,19 @@ export async function partitionOffsets(options: TopicOptions): Promise<Partition
   const observer = await openTopicObserver(options);
   try {
     return await observer.offsets();
+  } finally {
+    await observer.close();
+  }
+}
+
+/** The same, and where the target lies in each log: an offset as it is, a time where Kafka finds it. */
+export async function partitionOffsetsAt(options: TopicOptions, target: RewindTarget): Promise<OffsetsAtTime[]> {
+  const observer = await openTopicObserver(options);
+  try {
+    if ('timeMs' in target) return await observer.offsetsAt(target.timeMs);
+    const atOffset = parseOffset(target.offset);
+    const logs = await observer.offsets();
+    return logs.map(({ partition, logStartOffset, endOffset }) => ({ partition, logStartOffset, endOffset, atOffset }));
   } finally {
     await observer.close();
   }

@@ -64,7 +64,19 @@ export function writtenRange(given: Span, writtenThroughMs: number | null): Span
  */
 export function panesToGoOver(range: Span, writtenThroughMs: number): Span {
   return {
-    startMs: range.startMs - LONGEST_WINDOW_MS + PANE_MS,
+    startMs: startOfFirstWindow(range),
     endMs: Math.min(lastWindowEndOfAny(range.endMs - 1), writtenThroughMs),
   };
+}
+
+/**
+ * The Kafka timestamp from which on a topic must be read again so that every event of every window over `range` is: an event
+ * may lie up to `maxFutureMs` after its message's timestamp, and it does not matter how long before it.
+ */
+export function rereadFromMs(range: Span, { maxFutureMs }: { readonly maxFutureMs: number }): number {
+  return startOfFirstWindow(wholePanes(range)) - maxFutureMs;
+}
+
+function startOfFirstWindow({ startMs }: Span): number {
+  return startMs - LONGEST_WINDOW_MS + PANE_MS;
 }

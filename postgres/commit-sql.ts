@@ -106,7 +106,10 @@ export function stagedCommitSql(claim: Claim, step: Step): string {
   ].join(';\n');
 }
 
-/** `inserted`: the staged events that were new; `late`: their late marks. */
+/**
+ * `inserted`: the staged events that were new; `late`: their late marks. An event whose row somebody has deleted keeps the
+ * mark that it has.
+ */
 function stagedEventsSql({ spec }: Claim, { closedThroughMs }: Step): string {
   const tables = quoteSchema(spec.schema);
   const closed = Number.isFinite(closedThroughMs) ? timestamp(closedThroughMs) : `'-infinity'::timestamptz`;
@@ -120,6 +123,7 @@ function stagedEventsSql({ spec }: Claim, { closedThroughMs }: Step): string {
        insert into ${tables}.late_events (${LATE_COLUMNS})
        select event_id, occurred_at, kafka_partition, kafka_offset, ${closed}, occurred_at < ${closed} - ${horizon}
        from inserted where occurred_at < ${closed}
+       on conflict (occurred_at, event_id) do nothing
        returning 1
      )`;
 }

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { assert, must } from '../pipeline/ensure.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { RewindRefusedError } from '../pipeline/rewind-target.ts';
 import { holdingCheckpoint } from './checkpoints.ts';
 import { quoteSchema } from './schema-name.ts';
 
@@ -26,7 +27,9 @@ export type Rewound = {
 };
 
 /** The offset lies behind everything that was read: to go there would skip messages. */
-export class RewindAheadError extends Error {}
+export class RewindAheadError extends RewindRefusedError {
+  override readonly name = 'RewindAheadError';
+}
 
 /**
  * Moves a partition back, in one transaction under the checkpoint row: the epoch grows, so that no lease of before can commit,

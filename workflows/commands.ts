@@ -4,11 +4,19 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Counts } from '../pipeline/checkpoint.ts';
 import type { AcceptedGap, LostOffsets } from '../pipeline/lost-range.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import type { RewindRequest, RewoundPartition } from '../pipeline/rewind-target.ts';
 
 /** A row of consecutive failures: how many, since when, and the sentence of the last one. */
 export type Failures = { readonly count: number; readonly sinceMs: number | null; readonly message: string | null };
 
-export type PartitionPhase = 'starting' | 'ingesting' | 'backing-off' | 'paused' | 'stopped: lost range' | 'stopped';
+export type PartitionPhase =
+  | 'starting'
+  | 'ingesting'
+  | 'backing-off'
+  | 'rewinding'
+  | 'paused'
+  | 'stopped: lost range'
+  | 'stopped';
 
 /** State of one `ingestPartition`. `nextOffset` is where its last lease ended: PostgreSQL knows the present position. */
 export type PartitionState = {
@@ -93,6 +101,8 @@ export const pausePartitionUpdate = defineUpdate<PartitionState>('pause');
 export const resumePartitionUpdate = defineUpdate<PartitionState>('resume');
 /** Refused unless the partition has stopped on a lost range. */
 export const acceptGapUpdate = defineUpdate<AcceptedGap>('acceptGap');
+/** Ends the lease in hand first. Refused where the partition cannot be read from there. */
+export const rewindPartitionUpdate = defineUpdate<RewoundPartition, [RewindRequest]>('rewind');
 export const endStreamUpdate = defineUpdate<WindowsState, [{ endOffsets: EndOffsets }]>('endStream');
 
 export const pipelineStateQuery = defineQuery<PipelineState>('state');

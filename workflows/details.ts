@@ -94,6 +94,7 @@ export function partitionMessage(
     starting: 'The first lease is about to begin.',
     ingesting: `Lease ${of.lease} runs; its heartbeat details (Pending Activities) show offset and lag as they move.`,
     'backing-off': `${of.failure ?? 'A lease failed.'} It is tried again by itself.`,
+    rewinding: 'Moves back to read messages again; goes on by itself.',
     paused: of.byPerson
       ? `Paused; "weir partition resume ${of.partition}" goes on from the checkpoint.`
       : 'Paused with its pipeline; "weir pipeline resume" goes on from the checkpoint.',

@@ -5,6 +5,7 @@
 //   ingesting            a lease of consumePartition runs. Its end leads to the next lease at once (still ingesting), also when
 //                        a worker gave it back or passed it on because it has its share; a failure to backing-off, a lost range to its own state, pause and stop drain the lease and lead on.
 //   backing-off          a lease failed; a timer runs (1 s growing to 10 s). Then ingesting; resume ends the wait early.
+//   rewinding            a person asked for it; the lease has ended, and an activity moves the checkpoint back. Then paused or ingesting as before.
 //   paused               a person or the pipeline asked for it; no lease runs. Resume by the same one leads to ingesting.
 //   stopped: lost range  Kafka no longer holds the next offset (guarantee 8); no lease runs until a person accepts the gap or says
 //                        resume, which looks again.
@@ -21,7 +22,6 @@ import {
 } from '@temporalio/workflow';
 
 import type { ConsumeResult, createConsumePartition } from '../activities/consume-partition.ts';
-import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import {
   configureSignal,
   partitionStateQuery,
@@ -30,37 +30,19 @@ import {
   resumePartitionUpdate,
   stopSignal,
 } from './commands.ts';
-import type { Failures, PartitionPhase, PartitionState } from './commands.ts';
+import type { PartitionPhase, PartitionState } from './commands.ts';
 import { partitionDetails, partitionMessage } from './details.ts';
 import { NO_FAILURES } from './failure-series.ts';
 import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
+import { LeaseRecord } from './lease-record.ts';
 import { KnownLostRange } from './lost-range.ts';
-import type { CarriedLostRange } from './lost-range.ts';
+import type { IngestPartitionInput } from './partition-input.ts';
 import { PartitionReports } from './partition-reports.ts';
+import { PartitionRewinds } from './partition-rewinds.ts';
 import { isResting, mustRest, restingPhase, whyResting } from './resting.ts';
 import type { RestReasons } from './resting.ts';
 import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
-
-type Carried = {
-  readonly lease: number;
-  readonly nextOffset: string | null;
-  readonly pausedByPerson: boolean;
-  /** A sentence from runs of older builds. */
-  readonly lostRange: CarriedLostRange | string | null;
-  readonly failures: Failures;
-  /** What the pipeline was last told; absent from runs of older builds. */
-  readonly told?: string;
-};
-
-export type IngestPartitionInput = {
-  readonly spec: PipelineSpec;
-  readonly partition: number;
-  readonly pausedByPipeline: boolean;
-  readonly options?: Partial<RunOptions>;
-  /** What a run hands to the one it continues as. */
-  readonly carried?: Carried;
-};
 
 /**
  * Renews bounded leases of `consumePartition`, one at a time, from the checkpoint in PostgreSQL, until its pipeline stops it.
@@ -79,13 +61,10 @@ class PartitionLife {
   private readonly turnsOfRun: number;
   private readonly keeper: LeaseKeeper;
   private phase: PartitionPhase = 'starting';
-  private lease: number;
-  private leaseStartedMs: number | null = null;
-  private last: ConsumeResult | null = null;
-  private lastLeaseMs = 0;
-  private nextOffset: string | null;
+  private readonly leases: LeaseRecord;
   private pausedByPerson: boolean;
   private readonly lostRange: KnownLostRange;
+  private readonly rewinds: PartitionRewinds;
   private stopping = false;
   private readonly reports: PartitionReports;
 
@@ -94,10 +73,10 @@ class PartitionLife {
     this.options = runOptions(input.options);
     this.turnsOfRun = turnsOfRun(this.options);
     this.keeper = new LeaseKeeper(this.options, input.carried?.failures);
-    this.lease = input.carried?.lease ?? 0;
-    this.nextOffset = input.carried?.nextOffset ?? null;
+    this.leases = new LeaseRecord(input.carried);
     this.pausedByPerson = input.carried?.pausedByPerson ?? false;
     this.lostRange = new KnownLostRange(this.options.taskQueues.ingest, input.carried?.lostRange);
+    this.rewinds = new PartitionRewinds(this.options.taskQueues.ingest);
     this.reports = new PartitionReports(input.spec.topic, input.carried?.told);
   }
 
@@ -118,9 +97,13 @@ class PartitionLife {
     this.lostRange.listen({
       of: () => ({ spec: this.input.spec, partition: this.input.partition, phase: this.phase }),
       onAccepted: (gap) => {
-        this.nextOffset = gap.toOffset;
+        this.leases.nextOffset = gap.toOffset;
         this.keeper.failures = NO_FAILURES;
       },
+    });
+    this.rewinds.listen({
+      isStopping: () => this.stopping,
+      onAsked: () => this.keeper.interrupt(),
     });
     setHandler(pipelinePausedSignal, (paused) => {
       this.input = { ...this.input, pausedByPipeline: paused };
@@ -142,26 +125,23 @@ class PartitionLife {
       const longEnough = turn >= this.turnsOfRun || workflowInfo().continueAsNewSuggested;
       // A handler that is still waiting for this very loop to rest must not wait for ever: then the next turn continues.
       if (longEnough && allHandlersFinished()) await this.continueIt();
-      if (this.mustRest()) await this.rest();
+      if (this.rewinds.areWanted) await this.rewind();
+      else if (this.mustRest()) await this.rest();
       else await this.ingest();
     }
+    this.rewinds.end();
     await this.enter('stopped');
     await condition(allHandlersFinished);
-    return { nextOffset: this.nextOffset };
+    return { nextOffset: this.leases.nextOffset };
   }
 
   private async ingest(): Promise<void> {
-    this.lease += 1;
-    this.leaseStartedMs = Date.now();
+    this.leases.begin();
     await this.enter('ingesting');
-    // Whatever asked for rest or an end while the report was under way found no lease to interrupt.
-    if (this.mustRest() || this.stopping) return;
+    // Whatever asked for something else while the report was under way found no lease to interrupt.
+    if (this.hasOtherToDo()) return;
     const outcome = await this.keeper.run(async () => await this.consume());
-    if (outcome.kind === 'done' && outcome.value.reason !== 'passed-on') {
-      this.last = outcome.value;
-      this.lastLeaseMs = Date.now() - this.leaseStartedMs;
-      this.nextOffset = outcome.value.nextOffset;
-    }
+    if (outcome.kind === 'done') this.leases.end(outcome.value);
     if (outcome.kind === 'failed') await this.afterFailure(outcome.failure);
   }
 
@@ -169,7 +149,7 @@ class PartitionLife {
     const { spec, partition } = this.input;
     const { consumePartition } = proxyActivities<{ consumePartition: ReturnType<typeof createConsumePartition> }>({
       ...leaseOptions(this.options, this.options.taskQueues.ingest),
-      summary: `lease ${this.lease} of partition ${partition}`,
+      summary: `lease ${this.leases.number} of partition ${partition}`,
     });
     const { workerGone } = this.keeper;
     return await consumePartition({ spec, partition, leaseMs: this.options.leaseMs, workerGone });
@@ -180,13 +160,29 @@ class PartitionLife {
     log.warn('A lease failed', { partition: this.input.partition, message });
     if (this.lostRange.learn(failure)) return;
     await this.enter('backing-off', { quiet: !this.reports.isWorthTelling(failure, this.keeper.failures) });
-    if (!this.mustRest() && !this.stopping) await this.keeper.backOff();
+    if (!this.hasOtherToDo()) await this.keeper.backOff();
   }
 
   private async rest(): Promise<void> {
     const why = whyResting(this.reasons());
     await this.enter(restingPhase(this.reasons()));
-    await condition(() => this.stopping || !this.mustRest() || why !== whyResting(this.reasons()));
+    await condition(
+      () => this.stopping || this.rewinds.areWanted || !this.mustRest() || why !== whyResting(this.reasons()),
+    );
+  }
+
+  /** Reads nothing meanwhile. Where it was paused it rests again afterwards; what stood in its way is looked at anew. */
+  private async rewind(): Promise<void> {
+    await this.enter('rewinding', { quiet: true });
+    const rewound = await this.rewinds.carryOut(this.input);
+    if (rewound === null) return;
+    this.leases.nextOffset = rewound.toOffset;
+    this.lostRange.forget();
+    this.keeper.failures = NO_FAILURES;
+  }
+
+  private hasOtherToDo(): boolean {
+    return this.stopping || this.rewinds.areWanted || this.mustRest();
   }
 
   private mustRest(): boolean {
@@ -201,7 +197,7 @@ class PartitionLife {
   /** Shows the phase, and unless it is to be quiet tells the pipeline when the partition rests, fails, goes on or stops. */
   private async enter(phase: PartitionPhase, { quiet = false } = {}): Promise<void> {
     this.phase = phase;
-    setCurrentDetails(partitionDetails(this.state(), { last: this.last, lastLeaseMs: this.lastLeaseMs }));
+    setCurrentDetails(partitionDetails(this.state(), { last: this.leases.last, lastLeaseMs: this.leases.lastMs }));
     if (quiet) return;
     const news = phase === 'paused' ? whyResting(this.reasons()) : phase;
     const { pausedByPerson } = this;
@@ -214,29 +210,35 @@ class PartitionLife {
   }
 
   private async continueIt(): Promise<never> {
-    const { lease, nextOffset, pausedByPerson } = this;
-    const lostRange = this.lostRange.carried;
+    const { number: lease, nextOffset } = this.leases;
+    const { carried: lostRange } = this.lostRange;
     const { told } = this.reports;
-    const carried = { lease, nextOffset, pausedByPerson, lostRange, told, failures: this.keeper.failures };
+    const { failures } = this.keeper;
+    const carried = { lease, nextOffset, pausedByPerson: this.pausedByPerson, lostRange, told, failures };
     return await continueAsNew<typeof ingestPartition>({ ...this.input, carried });
   }
 
   private message(): string {
     const failure = this.lostRange.sentence ?? this.keeper.failures.message;
     const { partition } = this.input;
-    return partitionMessage(this.phase, { partition, lease: this.lease, failure, byPerson: this.pausedByPerson });
+    return partitionMessage(this.phase, {
+      partition,
+      lease: this.leases.number,
+      failure,
+      byPerson: this.pausedByPerson,
+    });
   }
 
   private state(): PartitionState {
-    const { phase, nextOffset, lease, leaseStartedMs, pausedByPerson } = this;
+    const { phase, leases, pausedByPerson } = this;
     return {
       phase,
       topic: this.input.spec.topic,
       partition: this.input.partition,
-      nextOffset,
-      lease,
-      leaseStartedMs,
-      lastCounts: this.last?.counts ?? null,
+      nextOffset: leases.nextOffset,
+      lease: leases.number,
+      leaseStartedMs: leases.startedMs,
+      lastCounts: leases.last?.counts ?? null,
       lostRange: this.lostRange.offsets,
       failures: this.keeper.failures,
       pausedByPerson,

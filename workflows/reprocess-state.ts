@@ -5,6 +5,7 @@ import { PANE_MS } from '../pipeline/pane.ts';
 import { NOTHING_REBUILT, isNothing, revisedRows } from '../pipeline/rebuild.ts';
 import type { RebuildCounts } from '../pipeline/rebuild.ts';
 import type { Span } from '../pipeline/window.ts';
+import type { PutBack } from '../pipeline/put-back.ts';
 import type { Failures } from './commands.ts';
 import { grouped, isoTime, plural } from './details.ts';
 import { NO_FAILURES } from './failure-series.ts';
@@ -32,8 +33,12 @@ export type ReprocessState = {
   readonly counts: RebuildCounts;
   /** Late events that this reprocess has taken into their windows. */
   readonly lateTakenIn: number;
-  /** Messages that the partitions still read again. */
+  /** Messages that the partitions still read again, how many they were when it was first looked, and who has most of them. */
   readonly unread: number;
+  readonly unreadAtFirst: number;
+  readonly slowest: number | null;
+  /** What reading the topic again found missing; null where it was not read again, or not to the end yet. */
+  readonly putBack: PutBack | null;
   /** The newest amendment before the reprocess. */
   readonly afterAmendment: string;
   readonly pauseWanted: boolean;
@@ -64,6 +69,9 @@ export function firstReprocessState(begin: Begin, { rereads }: { rereads: boolea
     counts: NOTHING_REBUILT,
     lateTakenIn: 0,
     unread: 0,
+    unreadAtFirst: 0,
+    slowest: null,
+    putBack: null,
     afterAmendment: '0',
     pauseWanted: false,
     cancelWanted: false,
@@ -79,11 +87,11 @@ export function panesBefore({ startMs, endMs }: Span, positionMs: number | null)
 
 /** What the phase means for the reader, and what to do about it. */
 export function reprocessMessage(state: ReprocessState): string {
-  const { phase, unread, failures } = state;
+  const { phase, failures } = state;
   if (phase === 'done') return outcomeSentence(state);
   if (phase === 'cancelled') return `Cancelled; what was rebuilt stays. ${outcomeSentence(state)}`;
   const sentences: Record<Exclude<ReprocessPhase, 'done' | 'cancelled'>, string> = {
-    reading: `The topic is read again: ${plural(unread, 'message')} to go until the partitions stand where they stood.`,
+    reading: readingSentence(state),
     planning: 'Looks how far the range reaches in what is written.',
     amending: 'Takes late events into the windows they belong to.',
     rebuilding: 'Rebuilds panes and windows from the events; what differs becomes a next revision.',
@@ -94,7 +102,23 @@ export function reprocessMessage(state: ReprocessState): string {
   return sentences[phase];
 }
 
-function outcomeSentence({ panes, counts, lateTakenIn, phase }: ReprocessState): string {
+function readingSentence({ unread, slowest }: ReprocessState): string {
+  if (slowest === null) return 'The topic is read again until the partitions stand where they stood.';
+  return `The topic is read again: ${plural(unread, 'message')} to go until the partitions stand where they stood, most of them in partition ${slowest}.`;
+}
+
+function outcomeSentence(state: ReprocessState): string {
+  return [rereadSentence(state), rebuiltSentence(state)].filter((part) => part !== '').join(' ');
+}
+
+function rereadSentence({ putBack }: ReprocessState): string {
+  if (putBack === null) return '';
+  const { events, letters } = putBack;
+  if (events === 0 && letters === 0) return 'The topic was read again, and nothing of it was missing.';
+  return `The topic was read again: ${plural(events, 'event')} and ${plural(letters, 'dead letter')} were missing and are back.`;
+}
+
+function rebuiltSentence({ panes, counts, lateTakenIn, phase }: ReprocessState): string {
   if (phase === 'done' && panes === null) return 'Nothing of this range is written: there was nothing to rebuild.';
   const late = lateTakenIn === 0 ? '' : ` ${plural(lateTakenIn, 'late event')} taken in.`;
   if (isNothing(counts)) {

@@ -61,6 +61,8 @@ export type ReprocessInput = {
   readonly includeBeyondHorizon?: boolean;
   /** Offset by partition up to which the topic is read again before the range is rebuilt; somebody has rewound them. */
   readonly afterOffsets?: EndOffsets;
+  /** The reason that those rewinds gave. */
+  readonly rereadFor?: string;
   /** Only from the run before, through continue-as-new. */
   readonly state?: ReprocessState;
   readonly options?: Partial<RunOptions>;
@@ -142,8 +144,9 @@ class ReprocessLife {
     const { leaseMs, publishEveryMs: everyMs } = this.options;
     const offsets = this.input.afterOffsets ?? {};
     const { awaitOffsets } = this.activities('partitions read the topic again');
-    const { unread, reason } = await awaitOffsets({ spec: this.input.spec, offsets, leaseMs, everyMs });
-    this.state = { ...this.state, unread };
+    const { spec, rereadFor: why } = this.input;
+    const { reason, ...progress } = await awaitOffsets({ spec, offsets, why, leaseMs, everyMs });
+    this.state = { ...this.state, ...progress, unreadAtFirst: Math.max(this.state.unreadAtFirst, progress.unread) };
     if (reason === 'done') this.next('planning');
   }
 
