@@ -6,12 +6,11 @@ import type pg from 'pg';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { windowsOf } from '../pipeline/window.ts';
-import type { Span, WindowKind } from '../pipeline/window.ts';
+import type { Span } from '../pipeline/window.ts';
 import { amendRowsSql } from './amended-rows.ts';
 import { withClockHeld } from './closed-through.ts';
 import { clearHorizonMarksSql, lateEventsWaiting, markAppliedSql, waitingPanes } from './late-events.ts';
-import { rewriteFactsSql } from './pane-facts.ts';
+import { addLateFactsSql } from './pane-facts.ts';
 import type { Cause } from './revised-rows.ts';
 import { runTogether, sumOf } from './run-together.ts';
 
@@ -34,7 +33,7 @@ export type AmendOptions = {
   readonly cause?: Cause;
   /** Waits for its turn where a closer is at work, instead of giving up; the topic must have a clock. */
   readonly patient?: boolean;
-  /** Most panes recomputed in one transaction; 50 when absent. */
+  /** Most panes amended in one transaction; 50 when absent. */
   readonly panesPerTransaction?: number;
   /** Late events whose panes make up one transaction; 500 when absent. */
   readonly eventsPerTransaction?: number;
@@ -44,7 +43,7 @@ export type AmendOptions = {
   readonly onPanes?: (amended: Amended) => void;
 };
 
-/** What a transaction costs is told by its late events, not by its panes: this many take about half a second. */
+/** What a transaction costs is told by its late events, not by what their panes hold: this many take about half a second. */
 const EVENTS_A_TRANSACTION = 500;
 const EVENTS_TOGETHER = 3_000;
 const PANES_A_TRANSACTION = 50;
@@ -102,15 +101,12 @@ async function amendPanes(
   { schema }: PipelineSpec,
   { panes, writtenThroughMs, cause }: DirtyPanes,
 ): Promise<Amended> {
-  const statements: string[] = [];
-  for (const aggregate of AGGREGATES) {
-    const windows = writtenWindowsOver(aggregate.window, panes, writtenThroughMs);
-    const last = windows.at(-1);
-    if (last) statements.push(amendRowsSql(aggregate, schema, { panes, windows, lastStartMs: last.startMs, cause }));
-  }
   const answers = await runTogether(client, [
-    rewriteFactsSql(schema, panes),
-    ...statements,
+    // The late events are few and everything is looked up by its key: a table that grew since it was last analyzed must not
+    // be read as a whole because the planner believes it small.
+    'set local enable_seqscan = off',
+    ...AGGREGATES.map((aggregate) => amendRowsSql(aggregate, schema, { panes, writtenThroughMs, cause })),
+    addLateFactsSql(schema, panes),
     markAppliedSql(schema, panes),
   ]);
   return {
@@ -119,15 +115,4 @@ async function amendPanes(
     rows: sumOf(answers, 'rows'),
     events: answers.at(-1)?.rowCount ?? 0,
   };
-}
-
-/** The windows that hold one of the panes and end by `writtenThroughMs`, each once. Later ones are not written yet. */
-function writtenWindowsOver(window: WindowKind, panes: readonly Span[], writtenThroughMs: number): Span[] {
-  const byStart = new Map<number, Span>();
-  for (const pane of panes) {
-    for (const span of windowsOf(window, pane.startMs)) {
-      if (span.endMs <= writtenThroughMs) byStart.set(span.startMs, span);
-    }
-  }
-  return [...byStart.values()].toSorted((one, other) => one.startMs - other.startMs);
 }

@@ -65,11 +65,11 @@ export function clearHorizonMarksSql(schema: string, spans: readonly Span[]): st
     update ${quoteSchema(schema)}.late_events l set beyond_horizon = false where l.beyond_horizon and ${inSpans('l.occurred_at', spans)}`;
 }
 
-/** SELECT of the waiting late events in these spans: `occurred_at` and the pane keys, in the collation of pane_facts. */
+/** SELECT of the waiting late events in these spans: `occurred_at`, `total_amount` and the pane keys, in the collation of pane_facts. */
 export function lateEventsSql(schema: string, spans: readonly Span[]): string {
   const keys = PANE_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ');
   return `
-    select e.occurred_at, ${keys}
+    select e.occurred_at, e.total_amount, ${keys}
     from ${quoteSchema(schema)}.late_events l
     join ${quoteSchema(schema)}.events e on e.occurred_at = l.occurred_at and e.event_id = l.event_id
     where ${WAITING} and ${inSpans('l.occurred_at', spans)} and ${inSpans('e.occurred_at', spans)}`;

@@ -1,4 +1,4 @@
-// The table `pane_facts`: events rolled up by minute. Written when a pane closes, rewritten where a late event lies in it.
+// The table `pane_facts`: events rolled up by minute. Written when a pane closes; a late event is added to them.
 import { PANE_KEYS } from '../pipeline/aggregates.ts';
 import { PANE_MS } from '../pipeline/pane.ts';
 import type { Span } from '../pipeline/window.ts';
@@ -17,17 +17,26 @@ export function writeFactsSql(schema: string, span: Span): string {
 }
 
 /**
- * Rolls up again what the waiting late events of these panes touch: their users' facts, which are all that can change.
- * To be run before those late events are marked as applied.
+ * Adds the waiting late events of these panes to the facts. Facts are sums, so that neither other events nor other facts are
+ * read: the cost follows the late events, however many events their panes hold. To be run before those are marked as applied.
  */
-export function rewriteFactsSql(schema: string, panes: readonly Span[]): string {
-  const touched = `select ${paneOf('late.occurred_at')}, late.user_id from (${lateEventsSql(schema, panes)}) as late`;
+export function addLateFactsSql(schema: string, panes: readonly Span[]): string {
+  const facts = `${quoteSchema(schema)}.pane_facts`;
+  // Only the currency may be null; the others must be compared by "=", which alone an index answers.
+  const sameKey = KEYS.map((key) => `f.${key} ${key === 'currency' ? 'is not distinct from' : '='} late.${key}`);
   return `
-    with dropped as (
-      delete from ${quoteSchema(schema)}.pane_facts f
-      where ${inSpans('f.pane', panes)} and ${isAmong(['f.pane', 'f.user_id'], touched)}
+    with late as materialized (
+      select ${paneOf('l.occurred_at')} as pane, ${PANE_KEYS.join(', ')}, ${factsOf('l')}
+      from (${lateEventsSql(schema, panes)}) as l group by ${KEYS.join(', ')}
+    ),
+    dropped as (
+      delete from ${facts} f using late where ${sameKey.join(' and ')}
+      returning f.*
     )
-    ${insertFacts(schema, panes, isAmong([paneOf('e.occurred_at'), 'e.user_id collate "C"'], touched))}`;
+    insert into ${facts} (${COLUMNS})
+    select ${KEYS.join(', ')}, sum(events), min(first_at), max(last_at), sum(revenue), min(min_amount), max(max_amount)
+    from (select ${COLUMNS} from late union all select ${COLUMNS} from dropped) as parts
+    group by ${KEYS.join(', ')}`;
 }
 
 /**
@@ -56,7 +65,8 @@ export function refreshFactsSql(schema: string, span: Span): string {
     select count(*)::float8 as panes from wrong`;
 }
 
-const COLUMNS = `pane, ${PANE_KEYS.join(', ')}, events, first_at, last_at, revenue, min_amount, max_amount`;
+const KEYS = ['pane', ...PANE_KEYS];
+const COLUMNS = [...KEYS, 'events', 'first_at', 'last_at', 'revenue', 'min_amount', 'max_amount'].join(', ');
 
 function insertFacts(schema: string, spans: readonly Span[], condition: string): string {
   return `
@@ -68,10 +78,14 @@ function insertFacts(schema: string, spans: readonly Span[], condition: string):
 function rolledUp(schema: string, spans: readonly Span[], condition: string): string {
   const keys = PANE_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ');
   return `
-    select ${paneOf('e.occurred_at')} as pane, ${keys}, count(*)::int as events, min(e.occurred_at) as first_at,
-      max(e.occurred_at) as last_at, sum(e.total_amount) as revenue, min(e.total_amount) as min_amount,
-      max(e.total_amount) as max_amount
+    select ${paneOf('e.occurred_at')} as pane, ${keys}, ${factsOf('e')}
     from ${quoteSchema(schema)}.events e
     where ${inSpans('e.occurred_at', spans)} and ${condition}
     group by 1, ${PANE_KEYS.map((key) => `e.${key}`).join(', ')}`;
+}
+
+/** What facts say of a group of events `from`, in the order of COLUMNS. */
+function factsOf(from: string): string {
+  return `count(*)::int as events, min(${from}.occurred_at) as first_at, max(${from}.occurred_at) as last_at,
+      sum(${from}.total_amount) as revenue, min(${from}.total_amount) as min_amount, max(${from}.total_amount) as max_amount`;
 }

@@ -107,9 +107,10 @@ export function recomputeSql(aggregate: Aggregate, schema: string): string {
     group by window_start, ${groups}`;
 }
 
-function namedMeasures(aggregate: Aggregate, expression: (measure: Measure) => string): string {
+/** The measures as a select list, each named as its column. */
+export function namedMeasures(aggregate: Aggregate, expression: (measure: Measure, column: string) => string): string {
   return Object.entries(aggregate.measures)
-    .map(([column, measure]) => `${expression(measure)} as ${column}`)
+    .map(([column, measure]) => `${expression(measure, column)} as ${column}`)
     .join(', ');
 }
 
@@ -139,7 +140,8 @@ function factsMeasure(measure: Measure): string {
   }
 }
 
-function eventsMeasure(measure: Measure): string {
+/** A measure of a group of events whose columns are named as in `events`. */
+export function eventsMeasure(measure: Measure): string {
   switch (measure.kind) {
     case 'events':
       return 'count(*)';
@@ -161,7 +163,7 @@ function eventsMeasure(measure: Measure): string {
 }
 
 /** `{type: count}` in one pass; types whose count is null are absent. */
-function countsByType(count: (type: string) => string): string {
+export function countsByType(count: (type: string) => string): string {
   const entries = EVENT_TYPES.map((type) => `'${type}', ${count(type)}`);
   return `jsonb_strip_nulls(jsonb_build_object(${entries.join(', ')}))`;
 }
