@@ -10,6 +10,7 @@ import { formatDuration } from '../pipeline/duration.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { migrate } from '../postgres/migrate.ts';
+import { refuseRestored } from '../postgres/restored-schema.ts';
 import type { PipelineState } from '../workflows/commands.ts';
 import { pauseDemo, startDemo } from './demo.ts';
 import type { DemoWish } from './demo.ts';
@@ -21,6 +22,7 @@ import { openControl } from './temporal-control.ts';
 import type { Control } from './temporal-control.ts';
 import { WorkerCrew, lastWords, relieveKeeper } from './worker-crew.ts';
 import { workerName } from './process-record.ts';
+import { withPool } from './with-servers.ts';
 
 export type Plan = {
   readonly settings: Settings;
@@ -49,6 +51,7 @@ const FIRST_ANSWER_WITHIN_MS = 120_000;
 export async function prepareGround(plan: Plan): Promise<{ settings: Settings; addresses: StackAddresses }> {
   const { settings, report, signal } = plan;
   const addresses = await startStack({ ...settings, report, signal });
+  await withPool({ ...settings, postgresUrl: addresses.postgres.url }, (pool) => refuseRestored(pool, settings.schema));
   const { applied, version } = await migrate({ url: addresses.postgres.url, schema: settings.schema });
   if (applied.length > 0) report(`Tables of schema ${settings.schema} are at version ${version}`);
   await provideTopic(plan, addresses);

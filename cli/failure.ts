@@ -30,6 +30,8 @@ const SPOKEN = new Set([
   'KafkaRefusedError',
   'LostRangeError',
   'UnreadableRecordsError',
+  'SnapshotError',
+  'RestoredSchemaError',
 ]);
 
 /** Turns anything thrown into sentences. Only what nobody foresaw points to WEIR_LOG_LEVEL=debug for more. */

@@ -3,13 +3,13 @@ import type { Command } from 'commander';
 
 import type { SettingName } from '../pipeline/setting-table.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
+import { refuseRestored } from '../postgres/restored-schema.ts';
 import type { PipelineState } from '../workflows/commands.ts';
 import { WHERE, createCommand, settingsOf } from './command.ts';
 import { printJson, printLine, tableOf } from './output.ts';
 import { startPipeline } from './start-pipeline.ts';
 import { pipelineTarget } from './targets.ts';
-
-import { withControl } from './with-servers.ts';
+import { withControl, withPool } from './with-servers.ts';
 
 /** Settings that decide what results say, for the commands that start a pipeline. */
 const RULES: readonly SettingName[] = [
@@ -47,6 +47,7 @@ function startCommand(): Command {
     settings: [...WHERE, ...RULES],
   }).action(async (_options: unknown, command: Command) => {
     const { settings } = settingsOf(command);
+    await withPool(settings, (pool) => refuseRestored(pool, settings.schema));
     await withControl(settings, async (control) => {
       const { outcome, differences } = await startPipeline(control, pipelineSpec(settings));
       printLine(startSentence(settings.topic, outcome, differences));

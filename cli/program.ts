@@ -14,6 +14,7 @@ import { migrateCommand } from './migrate.ts';
 import { partitionCommand } from './partition.ts';
 import { pipelineCommand } from './pipeline.ts';
 import { schemasCommand } from './schemas.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { reprocessCommand } from './reprocess.ts';
 import { stackCommand } from './stack.ts';
 import { statusCommand } from './status.ts';
@@ -48,6 +49,7 @@ export function createProgram(): Command {
     lateCommand(),
     deadLettersCommand(),
     reprocessCommand(),
+    snapshotCommand(),
     generatorCommand(),
     schemasCommand(),
     verifyCommand(),

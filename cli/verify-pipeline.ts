@@ -12,6 +12,7 @@ import { readRuns } from '../postgres/checkpoint-runs.ts';
 import { readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
 import { openPool, withTransaction } from '../postgres/pool.ts';
+import { refuseRestored } from '../postgres/restored-schema.ts';
 import { compareIdentities, compareTopicCounts, countBeyondRecount } from '../postgres/verify-identities.ts';
 import { countLateLeftOut, countPartitionRows } from '../postgres/verify-partitions.ts';
 import type { LateLeftOut } from '../postgres/verify-partitions.ts';
@@ -82,6 +83,7 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
 async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: VerifyInput): Promise<Snapshot> {
   await client.query(`set transaction read only; ${SESSION}`);
   onProgress?.({ step: 'counts', done: null, of: null });
+  await refuseRestored(client, spec.schema);
   const runs = await readRuns(client, spec);
   if (runs.length === 0) {
     throw new Error(

@@ -26,6 +26,14 @@ export function schemaName(given: string): string {
   return given;
 }
 
+/** The name of a snapshot: it becomes part of the name of a schema. */
+export function snapshotName(given: string): string {
+  if (!/^[a-z0-9_]{1,40}$/.test(given)) {
+    throw new Error(`"${given}" is not a name of a snapshot; use lower-case letters, digits and "_", at most 40`);
+  }
+  return given;
+}
+
 /** A parser of whole numbers between two bounds, both included. */
 export function amount(least: number, most: number): (given: string) => number {
   return (given) => {

@@ -56,10 +56,17 @@ async function applyAll(client: Client, schema: string): Promise<Applied> {
 }
 
 async function applyOnce(client: Client, schema: string): Promise<Applied> {
-  const quoted = quoteSchema(schema);
   await client.query('begin');
-  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${quoted}/migrate`]);
+  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${quoteSchema(schema)}/migrate`]);
   await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  const applied = await applyMigrations(client, schema);
+  await client.query('commit');
+  return applied;
+}
+
+/** Applies what is missing, of the versions up to `through` where it is given, in the transaction that the client is in. */
+export async function applyMigrations(client: Client, schema: string, through?: number): Promise<Applied> {
+  const quoted = quoteSchema(schema);
   await client.query(`create schema if not exists ${quoted}`);
   const postgrator = new Postgrator({
     migrationPattern: MIGRATIONS,
@@ -69,8 +76,7 @@ async function applyOnce(client: Client, schema: string): Promise<Applied> {
     currentSchema: schema,
     execQuery: async (sql: string) => await client.query(sql.replaceAll('@schema@', quoted)),
   });
-  const applied = await postgrator.migrate();
+  const applied = await postgrator.migrate(through === undefined ? '' : String(through));
   const version = await postgrator.getDatabaseVersion();
-  await client.query('commit');
   return { applied: applied.map(({ filename }) => filename.slice(filename.lastIndexOf('/') + 1)), version };
 }

@@ -3,6 +3,8 @@ import { DatabaseError } from 'pg';
 
 export const FENCED = 'WR001';
 export const CLOSED_MEANWHILE = 'WR002';
+/** A schema that was restored from a snapshot refuses to go on (postgres/restored-schema.ts). */
+export const RESTORED = 'WR003';
 /** Somebody held a lock for longer than lock_timeout. */
 export const LOCK_NOT_AVAILABLE = '55P03';
 const UNIQUE_VIOLATION = '23505';

@@ -1,0 +1,96 @@
+// `weir snapshot` as a person and as a program use it, on real servers.
+import { describe, expect, inject, test } from 'vitest';
+
+import { holdPartition } from '../support/micro-batches.ts';
+import { insertEvents, storedEvent } from '../support/events.ts';
+import { dropSchemasOf } from '../support/snapshot-schemas.ts';
+import { closeThrough, windowedPipeline } from '../support/windowed-pipeline.ts';
+import { runWeir } from './run-weir.ts';
+import type { Ended } from './run-weir.ts';
+
+const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
+const pipeline = await windowedPipeline();
+dropSchemasOf(pipeline);
+const { pool, schema, spec } = pipeline;
+const restored = `${schema}_r`;
+const env = {
+  WEIR_HOME: '/nonexistent/weir-home',
+  WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
+  WEIR_POSTGRES_URL: postgresUrl,
+  WEIR_TEMPORAL_ADDRESS: temporalAddress,
+  WEIR_SCHEMA: schema,
+  WEIR_TOPIC: spec.topic,
+};
+const weir = async (...args: string[]): Promise<Ended> => await runWeir(args, env);
+const snapshot = async (...args: string[]): Promise<Ended> => await weir('snapshot', ...args);
+
+describe('snapshots on the command line', { timeout: 240_000 }, () => {
+  test('there are none at first, and a name that is none is a usage error with the rule', async () => {
+    expect((await snapshot('list')).stdout).toBe(
+      `Schema ${schema} has no snapshots; \`weir snapshot create NAME\` takes one.\n`,
+    );
+    const { code, stdout, stderr } = await snapshot('create', 'Before Upgrade');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('"Before Upgrade" is not a name of a snapshot; use lower-case letters, digits and "_"');
+    expect(await snapshot('compare', 'none')).toMatchObject({
+      code: 2,
+      stderr: `weir: Schema ${schema} has no snapshot none; \`weir snapshot list\` names those there are.\n`,
+    });
+  });
+
+  test('one is taken, listed, and equals the live tables until a result changes', async () => {
+    await holdPartition(pipeline);
+    await insertEvents(pool, schema, { events: [storedEvent('2026-11-01T10:00:10Z')] });
+    await closeThrough(pipeline, '2026-11-01T10:05:00Z');
+    const taken = await snapshot('create', 'before');
+    expect(taken).toMatchObject({ code: 0, stderr: '' });
+    expect(taken.stdout).toMatch(
+      new RegExp(
+        `^Snapshot before of schema ${schema} is taken: topic ${spec.topic} at offsets 0:0\\.\nIt holds results through 2026-11-01T10:05:00Z: 16 rows, \\d\\.\\d MiB in schema ${schema}_snapshot_before\\.\n$`,
+      ),
+    );
+    expect((await snapshot('list')).stdout).toMatch(/ before +2\S+Z +2026-11-01T10:05:00Z +16 +\d\.\d MiB /);
+    const same = await snapshot('compare', 'before');
+    expect(same).toMatchObject({ code: 0, stdout: expect.stringContaining('The same: every row says what it said.') });
+    await pool.query(`update ${schema}.event_counts set event_count = 2`);
+    const differs = await snapshot('compare', 'before');
+    expect(differs).toMatchObject({ code: 1, stdout: expect.stringContaining('1 row of results differs.') });
+    expect(differs.stdout).toContain('event_counts\n  2026-11-01T10:00:00Z page_view: event_count 1 -> 2\n');
+    const { code, stdout } = await snapshot('compare', 'before', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      snapshot: { name: 'before', partitions: [{ partition: 0, nextOffset: '0' }] },
+      with: 'live',
+      through: '2026-11-01T10:05:00.000Z',
+      differences: 1,
+    });
+  });
+
+  test('restored, it answers queries and commands that read, and refuses to be a pipeline', async () => {
+    const { code, stdout } = await snapshot('restore', 'before', '--to', restored, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ schema: restored, rows: 16, snapshot: { name: 'before' } });
+    const { rows } = await pool.query(`select event_count::int as events from ${restored}.event_counts`);
+    expect(rows).toEqual([{ events: 1 }]);
+    const windows = await weir('windows', '--schema', restored, '--aggregate', 'event_counts');
+    expect(windows).toMatchObject({ code: 0, stdout: expect.stringContaining('page_view') });
+    const again = await snapshot('restore', 'before', '--to', restored);
+    expect(again).toMatchObject({ code: 2, stdout: '' });
+    expect(again.stderr).toContain(`There is a schema ${restored} already, and nothing was changed in it;`);
+    for (const command of [['pipeline', 'start'], ['reprocess', '--from', '2d', '--to', '1d'], ['verify']]) {
+      const refused = await weir(...command, '--schema', restored);
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toContain(`Schema ${restored} was restored from snapshot before of schema ${schema},`);
+    }
+  });
+
+  test('dropping asks, and without a terminal needs --yes; what was restored stays', async () => {
+    const unasked = await snapshot('drop', 'before');
+    expect(unasked).toMatchObject({ code: 2, stdout: '' });
+    expect(unasked.stderr).toMatch(/This drops snapshot before .* nobody can be asked here; add --yes to do it\./);
+    const dropped = await snapshot('drop', 'before', '--yes');
+    expect(dropped.stdout).toMatch(/^Dropped snapshot before of schema .* \(\d\.\d MiB\)\.\n$/);
+    expect(JSON.parse((await snapshot('list', '--json')).stdout)).toEqual({ schema, snapshots: [] });
+    expect((await pool.query(`select 1 from ${restored}.event_counts`)).rowCount).toBe(1);
+  });
+});
