@@ -2,7 +2,8 @@
 import type pg from 'pg';
 
 import type { LoopWatch } from '../observability/health-record.ts';
-import type { CloseMetrics, GeneratorMetrics, IngestMetrics } from '../observability/metrics.ts';
+import type { GeneratorMetrics } from '../observability/generator-metrics.ts';
+import type { CloseMetrics, IngestMetrics } from '../observability/metrics.ts';
 import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
 import { createAmendRange } from './amend-range.ts';

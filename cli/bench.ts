@@ -21,6 +21,7 @@ export function benchCommand(): Command {
   })
     .addCommand(catchupCommand())
     .addCommand(liveCommand())
+    .addCommand(generatorBenchCommand())
     .addCommand(workersCommand())
     .addCommand(soakCommand());
 }
@@ -68,6 +69,24 @@ function liveCommand(): Command {
     .action(async (flags: Shared & { rate: number; seconds: number }, command: Command) => {
       const { benchLive } = await import('../bench/live.ts');
       printLine(JSON.stringify(await benchLive({ ...benchOptions(flags, command), ...flags })));
+    });
+}
+
+function generatorBenchCommand(): Command {
+  const rates = parsedBy((text) => text.split(',').map(amount(1, 1_000_000)));
+  return shared(
+    createCommand({
+      name: 'generator',
+      summary: 'whether the generator keeps its rate over any minute, and what an event costs to make and to produce',
+      examples: [['weir bench generator --seconds 180', 'three minutes each at 1, 100, 2,000 and 20,000 a second']],
+      settings: SETTINGS,
+    }),
+  )
+    .option('--rates <number,...>', 'events per second, one after the other', rates, [1, 100, 2_000, 20_000])
+    .option('--seconds <number>', 'how long to measure each', parsedBy(amount(1, 86_400)), 120)
+    .action(async (flags: Shared & { rates: number[]; seconds: number }, command: Command) => {
+      const { benchGenerator } = await import('../bench/generator.ts');
+      printLine(JSON.stringify(await benchGenerator({ ...benchOptions(flags, command), ...flags })));
     });
 }
 

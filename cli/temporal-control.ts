@@ -116,12 +116,14 @@ type Ensure = {
   readonly queue: keyof typeof TASK_QUEUES;
   readonly input: unknown;
   readonly memo?: Record<string, unknown>;
+  /** One line that people see beside it in the Web UI. */
+  readonly summary?: string;
 };
 
 /** Makes sure that a workflow of this type and id runs; answers whether it had to be started. */
 export async function ensureWorkflow(
   { client }: Control,
-  { type, id, queue, input, memo }: Ensure,
+  { type, id, queue, input, memo, summary }: Ensure,
 ): Promise<{ started: boolean }> {
   const wasRunning = await isRunning(client, id);
   await client.workflow.start(type, {
@@ -129,6 +131,7 @@ export async function ensureWorkflow(
     taskQueue: TASK_QUEUES[queue],
     args: [input],
     ...(memo ? { memo } : {}),
+    ...(summary === undefined ? {} : { staticSummary: summary }),
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
   });

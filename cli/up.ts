@@ -13,7 +13,7 @@ import { createCommand, settingsOf } from './command.ts';
 import { DEMO, DEMO_LATENESS, demoSpec } from './demo.ts';
 import type { DemoWish } from './demo.ts';
 import { CliFailure } from './failure.ts';
-import { number } from './generator.ts';
+import { number } from './generator-flags.ts';
 import { listenForInterrupts } from '../workers/interrupts.ts';
 import type { Interrupts } from '../workers/interrupts.ts';
 import { addressLines } from './live-view.ts';

@@ -1,4 +1,6 @@
 // What one generator is asked to make: the small JSON object that its workflow carries and that decides every byte it sends.
+import { PROFILE_NAMES } from './profile.ts';
+import type { ProfileName } from './profile.ts';
 
 /** Shares are fractions of all messages (0 to 1), 0 unless asked for; durations in milliseconds. */
 export type GeneratorSpec = {
@@ -22,6 +24,12 @@ export type GeneratorSpec = {
   readonly lateToMs: number;
   /** Share that is of version 2 of the event schemas, whatever else it is; specs of older builds lack it and mean 0. */
   readonly newerSchema?: number;
+  /** By what the rate is multiplied as time passes (profile.ts); absent: steady. */
+  readonly profile?: ProfileName;
+  /** How long the profile's day, round or climb is; absent: as long as is usual for it. */
+  readonly profileMs?: number;
+  /** How long it goes on from its start, in the time that its events tell; absent: until its count, or until stopped. */
+  readonly forMs?: number;
   /** Epoch ms of the first message; set: history is made as fast as possible. null: live, paced by the clock. */
   readonly startTimeMs: number | null;
 };
@@ -46,6 +54,7 @@ export const GENERATOR_DEFAULTS: Omit<GeneratorSpec, 'topic'> = {
 const MAX_RATE = 1_000_000;
 const MAX_USERS = 10_000_000;
 const DAY_MS = 86_400_000;
+const LEAST_PROFILE_MS = 10_000;
 const YEAR_9000_MS = 221_845_392_000_000;
 
 /** The spec with defaults for what was not given. Throws one error that lists every problem, a sentence each. */
@@ -78,8 +87,19 @@ export function generatorSpecProblems(spec: GeneratorSpec): string[] {
     spec.startTimeMs === null || isWhole(spec.startTimeMs, 31 * DAY_MS, YEAR_9000_MS),
     `Start time ${spec.startTimeMs} must be whole epoch milliseconds from February 1970 to the year 9000.`,
   );
+  expectTimes(spec, expect);
   expectShares(spec, expect);
   return problems;
+}
+
+function expectTimes(spec: GeneratorSpec, expect: (holds: boolean, sentence: string) => void): void {
+  const { profile = 'steady', profileMs = LEAST_PROFILE_MS, forMs = 1 } = spec;
+  expect(PROFILE_NAMES.includes(profile), `Profile "${profile}" must be one of ${PROFILE_NAMES.join(', ')}.`);
+  expect(
+    isWhole(profileMs, LEAST_PROFILE_MS, 30 * DAY_MS),
+    `A profile's length of ${profileMs} ms must be 10 seconds to 30 days.`,
+  );
+  expect(isWhole(forMs, 1, 3_660 * DAY_MS), `A duration of ${forMs} ms must be 1 ms to ten years.`);
 }
 
 function expectShares(spec: GeneratorSpec, expect: (holds: boolean, sentence: string) => void): void {

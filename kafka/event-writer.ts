@@ -11,7 +11,7 @@ import { persevere } from './persevere.ts';
 import { newIdentity, produce } from './produce.ts';
 import type { PartitionBatch, ProducerIdentity } from './produce.ts';
 import { TopicLeaders } from './topic-leaders.ts';
-import { PassingError, passes, troubleOf } from './trouble.ts';
+import { PassingError, isTooLarge, passes, troubleOf } from './trouble.ts';
 
 /** A message to write. `partition` overrides what the key says; without key and partition, partitions take turns. */
 export type EventToWrite = {
@@ -40,19 +40,19 @@ export type EventWriterOptions = {
   readonly topic: string;
   readonly clientId?: string;
   readonly signal?: AbortSignal;
+  /** Told of each trouble that it waits through, by its kind. */
+  readonly onTrouble?: (kind: string) => void;
 };
 
 /** Kafka lost track of this producer's numbers: out of order, duplicate, bad epoch, unknown mapping, unknown producer. */
 const IDENTITY_ERRORS = new Set([45, 46, 47, 49, 59]);
-const MESSAGE_TOO_LARGE = 10;
-const RECORD_LIST_TOO_LARGE = 18;
 
 class Writer implements EventWriter {
   readonly #topic: string;
   readonly #link: BrokerLink;
   readonly #leaders: TopicLeaders;
   readonly #stop = new AbortController();
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: EventWriterOptions;
   readonly #backoff = new Backoff();
   readonly #queues = new Map<number, PartitionQueue>();
   #partitionCount = 0;
@@ -66,13 +66,13 @@ class Writer implements EventWriter {
     this.#topic = options.topic;
     this.#link = new BrokerLink(options);
     this.#leaders = new TopicLeaders(this.#link, options.topic);
-    this.#signal = options.signal;
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#options = options;
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Finds the topic and gets an identity. */
   async open(): Promise<void> {
-    this.#signal?.throwIfAborted();
+    this.#options.signal?.throwIfAborted();
     await persevere(this.#link, async () => {
       await this.#countPartitions();
       await this.#ensureIdentity();
@@ -105,10 +105,10 @@ class Writer implements EventWriter {
     return Promise.resolve();
   }
 
-  readonly #onAbort = (): void => this.#end(this.#signal?.reason);
+  readonly #onAbort = (): void => this.#end(this.#options.signal?.reason);
 
   #end(reason: unknown): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#stop.abort(reason);
     this.#link.close('The writer was stopped.');
     for (const queue of this.#queues.values()) queue.abandon(reason);
@@ -188,16 +188,16 @@ class Writer implements EventWriter {
     for (const { partition, bytes } of sent) {
       const queue = this.#queue(partition);
       const code = codes.get(partition);
+      const type = protocolError(code ?? 0)?.type ?? String(code);
       if (code === 0) queue.confirmed();
       else if (code === undefined)
         trouble = new PassingError('UNCONFIRMED', `Partition ${partition} was not confirmed.`);
       else if (IDENTITY_ERRORS.has(code)) trouble = this.#forgotten(partition, code);
-      else if (passes(code)) trouble = new PassingError('RETRY', this.#sentence(partition, code));
-      else if ((code !== MESSAGE_TOO_LARGE && code !== RECORD_LIST_TOO_LARGE) || !queue.split()) {
-        const reason = protocolError(code)?.type ?? String(code);
+      else if (passes(code)) trouble = new PassingError(type, this.#sentence(partition, code));
+      else if (!isTooLarge(code) || !queue.split()) {
         const next = 'check the size and time of the message, the limits of the topic and the rights of this client';
         queue.refuse(
-          new KafkaRefusedError(reason, `${this.#sentence(partition, code)} (${bytes.length} bytes); ${next}.`),
+          new KafkaRefusedError(type, `${this.#sentence(partition, code)} (${bytes.length} bytes); ${next}.`),
         );
       }
     }
@@ -228,12 +228,12 @@ class Writer implements EventWriter {
     this.#leaders.forget();
     if (trouble.renew === 'connection') this.#link.cut(trouble.reason);
     this.#waitingFor = trouble.reason;
+    this.#options.onTrouble?.(trouble.kind);
     await this.#backoff.wait(this.#stop.signal);
   }
 
   async #countPartitions(): Promise<void> {
-    const { partitionMetadata } = await this.#leaders.current();
-    this.#partitionCount = partitionMetadata.length;
+    this.#partitionCount = (await this.#leaders.current()).partitionMetadata.length;
   }
 }
 

@@ -5,9 +5,9 @@ import { protocolError } from './kafkajs-internals.ts';
 
 /**
  * `connection`: the sockets can't be trusted any more, cut the link. `leader`: the partition is led elsewhere or by nobody
- * yet, look it up again. `null`: not passing, throw it.
+ * yet, look it up again. `null`: not passing, throw it. `kind`: Kafka's name of it, or what it is where Kafka has none, for counting.
  */
-export type Trouble = { readonly renew: 'connection' | 'leader'; readonly reason: string };
+export type Trouble = { readonly renew: 'connection' | 'leader'; readonly kind: string; readonly reason: string };
 
 const CONNECTION_ERRORS = new Set([
   'KafkaJSConnectionError',
@@ -28,6 +28,11 @@ export class PassingError extends Error {
     super(sentence);
     this.type = type;
   }
+}
+
+/** Does this error code of Kafka say that a batch is too large for it: the message, or all of them together? */
+export function isTooLarge(code: number): boolean {
+  return code === 10 || code === 18;
 }
 
 /** Is this error code of Kafka one that passes? */
@@ -57,14 +62,17 @@ export function hasTimedOut(thrown: unknown): boolean {
 
 /** Which trouble `thrown` is, or null when trying again doesn't help. */
 export function troubleOf(thrown: unknown): Trouble | null {
-  if (thrown instanceof PassingError) return { renew: 'leader', reason: thrown.message };
-  if (thrown instanceof KafkaUnreachableError) return { renew: 'connection', reason: thrown.message };
+  if (thrown instanceof PassingError) return { renew: 'leader', kind: thrown.type, reason: thrown.message };
+  if (thrown instanceof KafkaUnreachableError)
+    return { renew: 'connection', kind: 'UNREACHABLE', reason: thrown.message };
   for (let error = thrown; error instanceof Error; error = error.cause) {
     if (CONNECTION_ERRORS.has(error.name)) {
-      return { renew: 'connection', reason: `The connection to Kafka broke (${messageOf(error)}).` };
+      const kind = hasTimedOut(error) ? 'REQUEST_TIMED_OUT' : 'CONNECTION_LOST';
+      return { renew: 'connection', kind, reason: `The connection to Kafka broke (${messageOf(error)}).` };
     }
     if (error.name === 'KafkaJSProtocolError' && 'code' in error && passes(Number(error.code))) {
-      return { renew: 'leader', reason: `Kafka answers: ${error.message}.` };
+      const kind = protocolError(Number(error.code))?.type ?? String(error.code);
+      return { renew: 'leader', kind, reason: `Kafka answers: ${error.message}.` };
     }
   }
   return null;

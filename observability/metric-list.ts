@@ -12,6 +12,7 @@ export type MetricDeclaration = {
 };
 
 const PARTITION = ['topic', 'partition'] as const;
+const GENERATOR = ['generator', 'topic'] as const;
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_ROWS = [1, 3, 10, 30, 100, 300, 1000, 2000, 3000, 5000, 10_000];
 
@@ -92,7 +93,19 @@ export const COUNTERS = {
     kind: 'counter',
     name: 'weir_generator_messages_total',
     help: 'Messages that the generator has produced and Kafka has acknowledged.',
-    labels: ['generator', 'topic'],
+    labels: GENERATOR,
+  },
+  producedBytes: {
+    kind: 'counter',
+    name: 'weir_generator_bytes_total',
+    help: 'Keys and values of these messages, in bytes.',
+    labels: GENERATOR,
+  },
+  produceErrors: {
+    kind: 'counter',
+    name: 'weir_generator_errors_total',
+    help: 'How often Kafka could not be written to, by what was wrong; the messages are written all the same, later.',
+    labels: [...GENERATOR, 'kind'],
   },
 } as const satisfies Record<string, MetricDeclaration>;
 
@@ -149,7 +162,19 @@ export const GAUGES = {
     kind: 'gauge',
     name: 'weir_generator_behind_seconds',
     help: 'How far the generator is behind its schedule.',
-    labels: ['generator', 'topic'],
+    labels: GENERATOR,
+  },
+  generatorTarget: {
+    kind: 'gauge',
+    name: 'weir_generator_target_per_second',
+    help: 'Messages a second that the schedule of the generator asks for at present.',
+    labels: GENERATOR,
+  },
+  generatorActual: {
+    kind: 'gauge',
+    name: 'weir_generator_actual_per_second',
+    help: 'Messages of the generator that Kafka acknowledged a second, over the last five seconds.',
+    labels: GENERATOR,
   },
 } as const satisfies Record<string, MetricDeclaration>;
 

@@ -3,6 +3,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 import type { Counts, RejectionCounts } from '../pipeline/checkpoint.ts';
 import { REJECTION_REASONS } from '../pipeline/rejection.ts';
+import { generatorMetrics } from './generator-metrics.ts';
+import type { GeneratorMetrics } from './generator-metrics.ts';
 import type { HealthRecord } from './health-record.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS } from './metric-list.ts';
 import type { MetricDeclaration } from './metric-list.ts';
@@ -51,11 +53,6 @@ export type CloseMetrics = {
   }): void;
 };
 
-/** For `produceEvents`. */
-export type GeneratorMetrics = {
-  produced(of: { generator: string; topic: string; messages: number; behindSeconds: number }): void;
-};
-
 export type Metrics = {
   readonly ingest: IngestMetrics;
   readonly close: CloseMetrics;
@@ -76,7 +73,10 @@ export function openMetrics({ nowMs = Date.now, processMetrics = true }: Options
   return {
     ingest: ingestMetrics(registry, nowMs),
     close: closeMetrics(registry),
-    generator: generatorMetrics(registry),
+    generator: generatorMetrics({
+      counter: (of) => counter(of, registry),
+      gauge: (of) => gauge(of, registry),
+    }),
     showHealth: healthMetrics(registry),
     contentType: registry.contentType,
     page: () => registry.metrics(),
@@ -212,16 +212,5 @@ function healthMetrics(registry: Registry): Metrics['showHealth'] {
   });
   return (from) => {
     figures = from;
-  };
-}
-
-function generatorMetrics(registry: Registry): GeneratorMetrics {
-  const produced = counter(COUNTERS.produced, registry);
-  const behind = gauge(GAUGES.generatorBehind, registry);
-  return {
-    produced({ generator, topic, messages, behindSeconds }) {
-      produced.inc({ generator, topic }, messages);
-      behind.set({ generator, topic }, behindSeconds);
-    },
   };
 }

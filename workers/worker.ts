@@ -150,8 +150,8 @@ async function runOnce(
           // A lease never ends by itself in time: tell it at once, then wait for the commit in hand.
           shutdownGraceTime: 0,
           shutdownForceTime: DRAIN_WITHIN,
-          // Bounds how late an activity learns that it was cancelled or has lost its lease.
-          maxHeartbeatThrottleInterval: '1 second',
+          // Bounds how late an activity learns that it was cancelled or has lost its lease; people wait for generators.
+          maxHeartbeatThrottleInterval: role === 'generator' ? '250 ms' : '1 second',
         }),
     ),
   );

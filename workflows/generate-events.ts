@@ -20,7 +20,7 @@ import {
 
 import type { GeneratorSpec, ProduceInput, ProduceResult, createProduceEvents } from '../activities/produce-events.ts';
 import { generatorDetails } from './generator-details.ts';
-import { afterFailure, afterLease, initialGeneratorState, leaseEnd, rescheduled } from './generator-state.ts';
+import { afterFailure, afterLease, initialGeneratorState, leaseEnd, rescheduled, resumed } from './generator-state.ts';
 import type { GeneratorPhase, GeneratorState } from './generator-state.ts';
 import { LeaseKeeper, leaseOptions } from './lease-keeper.ts';
 import { runOptions, turnsOfRun } from './run-options.ts';
@@ -28,6 +28,8 @@ import type { RunOptions } from './run-options.ts';
 
 export type GenerateEventsInput = {
   readonly spec: GeneratorSpec;
+  /** The seed is the millisecond in which the workflow began, so that no two runs of a schedule tell the same story. */
+  readonly seedFromStart?: boolean;
   /** Only from the run before, through continue-as-new. */
   readonly state?: GeneratorState;
   readonly options?: Partial<RunOptions>;
@@ -45,6 +47,8 @@ const MOST_BEHIND_MS = 300_000;
 /** A lease that Temporal does not hear is cancelled by its own worker: 5 s after the heartbeat timeout, and a little more. */
 const SILENCE_MARGIN_MS = 7_000;
 const MOST_RATE = 1_000_000;
+/** People wait for the answer: by then it says what is the case, done or not. */
+const ANSWER_WITHIN_MS = 900;
 
 /**
  * Renews leases of `produceEvents` until the count is reached or stop is asked for. Rate changes, pauses and long gaps
@@ -68,10 +72,10 @@ class Generator {
   private trouble: string | null = null;
 
   constructor(input: GenerateEventsInput) {
-    this.input = input;
-    this.options = runOptions({ leaseMs: GENERATOR_LEASE_MS, answerWithinMs: 3_000, ...input.options });
+    this.input = withSeed(input);
+    this.options = runOptions({ leaseMs: GENERATOR_LEASE_MS, answerWithinMs: ANSWER_WITHIN_MS, ...input.options });
     this.turnsOfRun = turnsOfRun(this.options);
-    this.state = input.state ?? initialGeneratorState(input.spec, Date.now());
+    this.state = input.state ?? initialGeneratorState(this.input.spec, Date.now());
     this.keeper = new LeaseKeeper(this.options, this.state.failures);
   }
 
@@ -86,7 +90,8 @@ class Generator {
     setHandler(pauseGeneratorUpdate, () => this.change({ paused: true }, () => this.state.phase === 'paused'));
     setHandler(resumeGeneratorUpdate, () => {
       if (!this.state.paused) return Promise.resolve(this.state);
-      return this.change({ paused: false, reschedule: this.paced }, () => this.state.phase === 'running');
+      const wish = resumed(this.state, { nowMs: Date.now(), paced: this.paced });
+      return this.change(wish, () => this.state.phase === 'running');
     });
     setHandler(stopGeneratorUpdate, () => this.change({ stopping: true }, () => this.state.phase === 'stopped'));
   }
@@ -101,12 +106,14 @@ class Generator {
         await this.lease();
       }
     }
-    if (this.finished) this.enter('finished', `All ${this.state.nextIndex} messages are sent.`);
+    if (this.state.timeOver) this.enter('finished', `Its time is over: ${this.state.nextIndex} messages are sent.`);
+    else if (this.finished) this.enter('finished', `All ${this.state.nextIndex} messages are sent.`);
     else this.enter('stopped', `Stopped before message ${this.state.nextIndex}.`);
   }
 
   private get finished(): boolean {
-    return this.state.count !== null && this.state.nextIndex >= this.state.count;
+    const { count, nextIndex, timeOver } = this.state;
+    return timeOver === true || (count !== null && nextIndex >= count);
   }
 
   /** History has no present moment to start anew from: its one segment never changes. */
@@ -146,6 +153,7 @@ class Generator {
       toIndex: leaseEnd(this.state),
       leaseMs,
       maxBehindMs,
+      untilMs: this.state.untilMs ?? null,
     };
     const startedMs = Date.now();
     const outcome = await this.keeper.run(async () => await this.produceEvents(produceInput));
@@ -190,4 +198,9 @@ class Generator {
     this.state = { ...this.state, phase, message };
     setCurrentDetails(generatorDetails(this.state));
   }
+}
+
+function withSeed({ seedFromStart, ...input }: GenerateEventsInput): GenerateEventsInput {
+  if (!seedFromStart) return input;
+  return { ...input, spec: { ...input.spec, seed: workflowInfo().startTime.getTime() } };
 }

@@ -10,7 +10,9 @@ export function generatorDetails(state: GeneratorState): string {
     state.message,
     '',
     `- next message: ${state.nextIndex}${state.count === null ? '' : ` of ${state.count}`}`,
-    `- rate: ${state.rate} a second`,
+    `- rate: ${state.rate} a second, profile ${state.profile ?? 'steady'}`,
+    `- seed: ${state.seed ?? 'in the input'}`,
+    `- from ${isoTime(state.startedMs ?? null)} ${state.untilMs === null || state.untilMs === undefined ? 'on' : `to ${isoTime(state.untilMs)}`}`,
     `- schedule: message ${segment.fromIndex} at ${isoTime(segment.startMs)}, ${segment.rate} a second from there`,
     `- leases: ${state.lease}`,
   ];

@@ -150,12 +150,14 @@ test('the batch in hand is seen through when the sending is asked to stop', asyn
   };
   const { sent } = await run({ segment, signal: stop.signal, write });
   expect(sizes).toHaveLength(3);
-  expect(sent).toEqual({ nextIndex: sizes.reduce((sum, size) => sum + size, 0), unconfirmed: 0 });
+  expect(sent).toMatchObject({ nextIndex: sizes.reduce((sum, size) => sum + size, 0), unconfirmed: 0 });
 });
 
 test('the meter shows the rate of the last five seconds', () => {
   const meter = createRateMeter(START);
-  expect(meter.perSecond(START)).toBe(0);
-  for (let ms = 100; ms <= 10_000; ms += 100) meter.add(ms <= 5_000 ? 50 : 10, START + ms);
-  expect(meter.perSecond(START + 10_000)).toBe(100);
+  expect(meter.perSecond(START)).toEqual({ messages: 0, bytes: 0 });
+  for (let ms = 100; ms <= 10_000; ms += 100) {
+    meter.add(ms <= 5_000 ? { messages: 50, bytes: 10_000 } : { messages: 10, bytes: 2_500 }, START + ms);
+  }
+  expect(meter.perSecond(START + 10_000)).toEqual({ messages: 100, bytes: 25_000 });
 });

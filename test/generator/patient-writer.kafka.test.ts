@@ -16,7 +16,7 @@ test('a batch waits until Kafka is there, says why meanwhile, and then is writte
   const topic = await freshTopic();
   const asked = { brokers: nobody };
   const giveUp = new AbortController();
-  const writer = createPatientWriter(() => openEventWriter({ ...asked, topic }), giveUp.signal);
+  const writer = createPatientWriter(() => openEventWriter({ ...asked, topic }), { giveUp: giveUp.signal });
   const written = writer.write(messages);
   expect(await eventually(writer.trouble, { deadlineMs: 50_000, what: 'a reason for waiting' })).toMatch(
     /127\.0\.0\.1:1/,
@@ -30,7 +30,7 @@ test('a batch waits until Kafka is there, says why meanwhile, and then is writte
 
 test('a writer that is told to give up says so at once, and why', async () => {
   const giveUp = new AbortController();
-  const writer = createPatientWriter(() => openEventWriter({ brokers: nobody, topic: 't' }), giveUp.signal);
+  const writer = createPatientWriter(() => openEventWriter({ brokers: nobody, topic: 't' }), { giveUp: giveUp.signal });
   const written = writer.write(messages);
   giveUp.abort();
   expect(await written).toBe(false);

@@ -4,23 +4,26 @@ import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 
 import { createProduceEvents } from '../../activities/produce-events.ts';
+import { openLog } from '../../observability/log.ts';
 import { openMetrics } from '../../observability/metrics.ts';
-
-const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+import { must } from '../../pipeline/ensure.ts';
+import { bundleOfSources } from '../../workers/workflow-bundle.ts';
 
 const metrics = openMetrics({ processMetrics: false }).generator;
 
 export type WorkerPlace = { readonly queue: string; readonly address: string; readonly kafkaBrokers: string[] };
 
 export async function runWorker<T>(place: WorkerPlace, work: () => Promise<T>): Promise<T> {
+  const log = openLog({ name: 'generator-worker', level: 'silent' });
+  const bundle = await bundleOfSources({ log, signal: new AbortController().signal });
   const connection = await NativeConnection.connect({ address: place.address });
   try {
     const worker = await Worker.create({
       connection,
       taskQueue: place.queue,
-      workflowsPath: WORKFLOWS,
+      workflowBundle: must(bundle, 'a bundle, as nobody aborts its making'),
       activities: { produceEvents: createProduceEvents({ kafkaBrokers: place.kafkaBrokers, metrics }) },
-      maxHeartbeatThrottleInterval: '500ms',
+      maxHeartbeatThrottleInterval: '250ms',
       shutdownForceTime: '20s',
     });
     return await worker.runUntil(work);

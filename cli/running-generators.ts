@@ -1,0 +1,109 @@
+// The generators that run, whoever started them: found by name, and what each does at this moment.
+import { defaultPayloadConverter } from '@temporalio/common';
+
+import type { GeneratorSpec, ProduceHeartbeat } from '../activities/produce-events.ts';
+import { generatorId } from '../pipeline/ids.ts';
+import type { GeneratorState } from '../workflows/generator-state.ts';
+import { CliFailure } from './failure.ts';
+import { generatorTarget } from './targets.ts';
+import type { Control, Target } from './temporal-control.ts';
+
+/**
+ * `target`, `actual`: messages a second that the schedule asks for and that Kafka acknowledged; `behindMs`: how late the next
+ * one is; `errors`: by kind, of the present lease. null where nobody sends just now.
+ */
+export type GeneratorReport = {
+  readonly id: string;
+  readonly name: string;
+  readonly topic: string;
+  readonly phase: string;
+  readonly profile: string;
+  readonly seed: number | null;
+  readonly rate: number;
+  readonly target: number;
+  readonly actual: number;
+  readonly behindMs: number | null;
+  readonly bytesPerSecond: number;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly trouble: string | null;
+  readonly acknowledged: number;
+  readonly count: number | null;
+  readonly startedAt: string;
+  readonly until: string | null;
+  readonly message: string;
+};
+
+/** Who does not answer by then is shown as its last heartbeat tells. */
+const ANSWER_WITHIN_MS = 2_000;
+const RUNNING = "WorkflowType = 'generateEvents' AND ExecutionStatus = 'Running'";
+
+/** Workflow ids of the generators that run now, of every topic. */
+export async function runningGenerators({ client }: Control, query = RUNNING): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
+  return ids.toSorted();
+}
+
+/**
+ * The generator that a name means: the one started under it, or else the one run of its schedule. Throws CliFailure when several
+ * runs of a schedule go on; each has a longer name then.
+ */
+export async function generatorNamed(control: Control, name: string): Promise<Target> {
+  const exact = generatorTarget(name);
+  if (await control.isRunning(exact.id)) return exact;
+  const ids = await runningGenerators(control, `${RUNNING} AND WorkflowId STARTS_WITH '${exact.id}-'`);
+  const runs = ids.filter((id) => isRunOf(id, exact.id));
+  const names = runs.map((id) => id.slice(generatorId('').length));
+  if (runs.length > 1) {
+    throw new CliFailure(`${runs.length} runs of ${name} go on; say which with --name: ${names.join(', ')}.`);
+  }
+  return generatorTarget(names[0] ?? name);
+}
+
+/** Temporal appends the time of a run to the id that its schedule gives. */
+export function isRunOf(workflowId: string, id: string): boolean {
+  return workflowId.startsWith(`${id}-`) && /^-\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(workflowId.slice(id.length));
+}
+
+/** What a generator does; null when it has ended meanwhile. */
+export async function generatorReport(control: Control, id: string): Promise<GeneratorReport | null> {
+  const handle = control.client.workflow.getHandle(id);
+  const answer = control.client.withDeadline(
+    Date.now() + ANSWER_WITHIN_MS,
+    async () => await handle.query<GeneratorState>('state'),
+  );
+  const [described, state] = await Promise.all([handle.describe().catch(() => null), answer.catch(() => null)]);
+  if (described === null || described.status.name !== 'RUNNING') return null;
+  const memo: { spec?: GeneratorSpec } = described.memo ?? {};
+  const live = heartbeatOf(described.raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0]);
+  const startMs = state?.startedMs ?? described.startTime.getTime();
+  return {
+    id,
+    name: id.slice(generatorId('').length),
+    topic: state?.topic ?? memo.spec?.topic ?? '-',
+    phase: state?.phase ?? (live ? 'running' : 'no worker answers'),
+    profile: state?.profile ?? memo.spec?.profile ?? 'steady',
+    seed: state?.seed ?? memo.spec?.seed ?? null,
+    rate: state?.rate ?? live?.rate ?? memo.spec?.rate ?? 0,
+    target: live?.targetRate ?? live?.rate ?? 0,
+    actual: live?.actualRate ?? 0,
+    behindMs: live?.behindMs ?? null,
+    bytesPerSecond: live?.bytesPerSecond ?? 0,
+    errors: live?.errors ?? {},
+    trouble: live?.trouble ?? state?.failures.message ?? null,
+    acknowledged: Math.max(state?.nextIndex ?? 0, live?.nextIndex ?? 0),
+    count: state?.count ?? memo.spec?.count ?? null,
+    startedAt: new Date(startMs).toISOString(),
+    until: typeof state?.untilMs === 'number' ? new Date(state.untilMs).toISOString() : null,
+    message: state?.message ?? (live ? BUSY : SILENT),
+  };
+}
+
+const BUSY = 'Its worker is too busy to say more.';
+const SILENT = 'No worker answers for it; start one with `weir worker` or `weir up`.';
+
+type Payload = Parameters<typeof defaultPayloadConverter.fromPayload>[0];
+
+function heartbeatOf(payload: Payload | null | undefined): ProduceHeartbeat | null {
+  return payload ? defaultPayloadConverter.fromPayload<ProduceHeartbeat>(payload) : null;
+}
