@@ -3,7 +3,7 @@ import type pg from 'pg';
 
 import type { LoopWatch } from '../observability/health-record.ts';
 import type { GeneratorMetrics } from '../observability/generator-metrics.ts';
-import type { CloseMetrics, IngestMetrics } from '../observability/metrics.ts';
+import type { CloseMetrics, IngestMetrics, LetterMetrics } from '../observability/metrics.ts';
 import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
 import { createAmendRange } from './amend-range.ts';
@@ -17,6 +17,7 @@ import { createListPartitions } from './list-partitions.ts';
 import { createMoveClosed } from './move-closed.ts';
 import { createPlanRebuild } from './plan-rebuild.ts';
 import { createProduceEvents } from './produce-events.ts';
+import { createPublishLetters } from './publish-letters.ts';
 import { createPublishOffsets } from './publish-offsets.ts';
 import { createRebuildRange } from './rebuild-range.ts';
 import { createRewindPartition } from './rewind-partition.ts';
@@ -31,6 +32,7 @@ export type ActivityDeps = {
   readonly metrics: {
     readonly ingest: IngestMetrics;
     readonly close: CloseMetrics;
+    readonly letters: LetterMetrics;
     readonly generator: GeneratorMetrics;
   };
   readonly loops: LoopWatch;
@@ -48,6 +50,7 @@ export function createActivities({ metrics, ...deps }: ActivityDeps) {
     windows: {
       listPartitions: createListPartitions(deps),
       publishOffsets: createPublishOffsets(deps),
+      publishLetters: createPublishLetters({ ...deps, metrics: metrics.letters }),
       awaitWatermark: createAwaitWatermark(closing),
       moveClosed: createMoveClosed(deps),
       closeRange: createCloseRange(closing),

@@ -10,10 +10,11 @@ const STUCK_AFTER_MS = 45_000;
 
 /**
  * Repeats `look` every `everyMs` until it returns something (that is returned), the lease is over, or the activity is asked
- * to stop. Heartbeats, with `details()` for people, go on beside it. A paused activity throws: returning would complete it.
+ * to stop. A function is asked for the wait after each look: none while there is more to do. Heartbeats, with `details()`
+ * for people, go on beside it. A paused activity throws: returning would complete it.
  */
 export async function keepLooking<T>(
-  { leaseMs, everyMs }: { leaseMs: number; everyMs: number },
+  { leaseMs, everyMs }: { leaseMs: number; everyMs: number | (() => number) },
   look: () => Promise<T | null>,
   details: () => unknown,
 ): Promise<T | LeaseEnd> {
@@ -30,8 +31,9 @@ export async function keepLooking<T>(
       if (found !== null) return found;
       turnMs = performance.now();
       context.heartbeat(details());
-      if (Date.now() + everyMs > endMs) return 'lease-over';
-      await sleep(everyMs);
+      const waitMs = typeof everyMs === 'number' ? everyMs : everyMs();
+      if (Date.now() + waitMs > endMs) return 'lease-over';
+      await sleep(waitMs);
     }
   } catch (stopped) {
     if (!(stopped instanceof CancelledFailure)) throw stopped;

@@ -6,10 +6,19 @@ import type pg from 'pg';
 
 import type { GeneratorSpec } from '../generator/generator-spec.ts';
 import { connectKafka } from '../kafka/client.ts';
+import { ensureDeadLetterTopic } from '../kafka/dead-letter-topic.ts';
 import { ensureTopic, partitionOffsets } from '../kafka/topics.ts';
 import type { PartitionOffsets } from '../kafka/topics.ts';
 import type { StackAddresses } from '../local/stack.ts';
-import { generatorId, offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
+import {
+  deadLetterTopic,
+  generatorId,
+  lettersId,
+  offsetsId,
+  partitionId,
+  pipelineId,
+  windowsId,
+} from '../pipeline/ids.ts';
 import { formatOffset } from '../pipeline/offset.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { migrate } from '../postgres/migrate.ts';
@@ -67,6 +76,7 @@ export class BenchPipeline {
     const { topic, schema } = bench.spec;
     await migrate({ url: options.addresses.postgres.url, schema });
     await ensureTopic({ brokers, topic, partitions: options.partitions });
+    await ensureDeadLetterTopic({ brokers, topic });
     const admin = connectKafka({ brokers }).kafka.admin();
     await admin.connect();
     // Kafka deletes by the messages' own timestamps: a history would be gone within minutes.
@@ -147,7 +157,8 @@ export class BenchPipeline {
   async #terminate(): Promise<void> {
     const { topic } = this.spec;
     const partitions = Array.from({ length: this.options.partitions }, (_, partition) => partitionId(topic, partition));
-    for (const id of [pipelineId(topic), generatorId(topic), windowsId(topic), offsetsId(topic), ...partitions]) {
+    const beside = [windowsId, offsetsId, lettersId].map((id) => id(topic));
+    for (const id of [pipelineId(topic), generatorId(topic), ...beside, ...partitions]) {
       await this.client.workflow
         .getHandle(id)
         .terminate('The bench is over.')
@@ -164,7 +175,7 @@ export class BenchPipeline {
       await this.pool.query(`drop schema if exists ${quoteSchema(spec.schema)} cascade`);
       const admin = connectKafka({ brokers: options.addresses.kafka.brokers }).kafka.admin();
       await admin.connect();
-      await admin.deleteTopics({ topics: [spec.topic] });
+      await admin.deleteTopics({ topics: [spec.topic, deadLetterTopic(spec.topic)] });
       await admin.disconnect();
     }
     await this.pool.end();

@@ -1,8 +1,4 @@
 // Everything `weir up` starts, in order: servers, tables, topic, workers, pipeline, generator.
-import { createInterface } from 'node:readline/promises';
-
-import { TopicMissingError } from '../kafka/failures.ts';
-import { describeTopic, ensureTopic } from '../kafka/topics.ts';
 import { startStack } from '../local/stack.ts';
 import type { ServerName } from '../local/home-folder.ts';
 import type { StackAddresses } from '../local/stack.ts';
@@ -16,6 +12,7 @@ import { pauseDemo, startDemo } from './demo.ts';
 import type { DemoWish } from './demo.ts';
 import { CliFailure } from './failure.ts';
 import { plural } from './output.ts';
+import { provideTopics } from './provide-topics.ts';
 import { startPipelineAnew } from './start-pipeline.ts';
 import { pipelineTarget } from './targets.ts';
 import { openControl } from './temporal-control.ts';
@@ -54,7 +51,7 @@ export async function prepareGround(plan: Plan): Promise<{ settings: Settings; a
   await withPool({ ...settings, postgresUrl: addresses.postgres.url }, (pool) => refuseRestored(pool, settings.schema));
   const { applied, version } = await migrate({ url: addresses.postgres.url, schema: settings.schema });
   if (applied.length > 0) report(`Tables of schema ${settings.schema} are at version ${version}`);
-  await provideTopic(plan, addresses);
+  await provideTopics(plan, addresses);
   signal.throwIfAborted();
   return {
     addresses,
@@ -112,41 +109,6 @@ async function firstAnswer(control: Control, { topic, home }: Settings): Promise
         { cause },
       );
     }
-  }
-}
-
-async function provideTopic({ settings, createTopic, report }: Plan, { kafka }: StackAddresses): Promise<void> {
-  const { topic, partitions } = settings;
-  // A broker that is not ours is somebody's: nothing is made there without a word.
-  if (settings.kafkaBrokers !== null && !createTopic && !(await topicExists(kafka.brokers, topic))) {
-    const question = `Kafka at ${kafka.brokers.join(',')} has no topic ${topic}.`;
-    if (!(await confirmed(`${question} Create it with ${plural(partitions, 'partition')}? [y/N] `))) {
-      throw new CliFailure(
-        `${question} Give --create-topic to have it made with ${plural(partitions, 'partition')} (WEIR_PARTITIONS), make it yourself, or name another one by WEIR_TOPIC.`,
-      );
-    }
-  }
-  const made = await ensureTopic({ brokers: kafka.brokers, topic, partitions });
-  if (made.created) report(`Topic ${topic} is created with ${plural(made.partitions, 'partition')}`);
-}
-
-async function topicExists(brokers: readonly string[], topic: string): Promise<boolean> {
-  try {
-    await describeTopic({ brokers, topic });
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof TopicMissingError) return false;
-    throw thrown;
-  }
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  const reader = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await reader.question(question)).trim());
-  } finally {
-    reader.close();
   }
 }
 

@@ -77,10 +77,11 @@ function writeRaw(name: string, bytes: Buffer | null): void {
   process.stdout.write(bytes);
 }
 
+const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+
 /** Offsets and ids are decimal strings, bytes are base64. */
 function letterJson(letter: DeadLetter): unknown {
   const base64 = (bytes: Buffer | null): string | null => bytes?.toString('base64') ?? null;
-  const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
   const fault = findFault(letter);
   return {
     id: letter.id,
@@ -101,6 +102,7 @@ function letterJson(letter: DeadLetter): unknown {
     status: letter.status,
     sentAt: time(letter.sentAtMs),
     closedAt: time(letter.closedAtMs),
+    ...publicationJson(letter),
     note: letter.note,
     event: letter.event && { id: letter.event.id, at: time(letter.event.atMs) },
     attempt: letter.attempt,
@@ -115,4 +117,10 @@ function letterJson(letter: DeadLetter): unknown {
     key: base64(letter.key),
     value: base64(letter.value),
   };
+}
+
+function publicationJson({ publishedAtMs }: DeadLetter): { publication: string; publishedAt: string | null } {
+  if (publishedAtMs === null) return { publication: 'waiting', publishedAt: null };
+  if (publishedAtMs === 'refused by Kafka') return { publication: publishedAtMs, publishedAt: null };
+  return { publication: 'published', publishedAt: time(publishedAtMs) };
 }

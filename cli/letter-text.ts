@@ -28,6 +28,7 @@ export function letterLines(letter: DeadLetter, options: LetterTextOptions): str
     named('reason', field === null ? reason : `${reason}, field ${safe(field)}`),
     named('refused', `${iso(letter.refusedAtMs)}, attempt ${attempt}`),
     named('status', statusText(letter)),
+    named('published', publishedText(letter)),
     ...(parent === null ? [] : [named('parent', `letter ${parent}, of which this is a replay that was refused again`)]),
     ...letter.children.map((of) =>
       named('child', `letter ${of.id}: attempt ${of.attempt}, ${of.reason}, ${of.status}`),
@@ -37,6 +38,14 @@ export function letterLines(letter: DeadLetter, options: LetterTextOptions): str
     ...bytesLines('value', letter.value, options),
     ...whereLines(letter),
   ];
+}
+
+function publishedText({ publishedAtMs }: DeadLetter): string {
+  if (publishedAtMs === null) return 'not yet; `weir status` says whether something is in the way';
+  if (publishedAtMs === 'refused by Kafka') {
+    return 'not: Kafka found it larger than the max.message.bytes of the topic of dead letters';
+  }
+  return `${iso(publishedAtMs)}, to the topic of dead letters`;
 }
 
 function statusText({ id, status, closedAtMs, sentAtMs, note, event, children }: DeadLetter): string {

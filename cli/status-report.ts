@@ -9,6 +9,7 @@ import { formatOffset } from '../pipeline/offset.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { isIdle, lowWatermark } from '../pipeline/watermark.ts';
 import type { HoldReason } from '../pipeline/watermark.ts';
+import { readRuns } from '../postgres/checkpoint-runs.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { lastWindowEnd } from '../postgres/windows.ts';
 import { countClosedWindows, hasClosableWindows } from '../postgres/closed-windows.ts';
@@ -21,6 +22,8 @@ import { countUndecidedLetters } from '../postgres/undecided-letters.ts';
 import type { UndecidedLetters } from '../postgres/undecided-letters.ts';
 import { addressesOf } from './addresses.ts';
 import { OldestUnread } from './oldest-unread.ts';
+import { readPublication } from './publication-status.ts';
+import type { Publication } from './publication-status.ts';
 import { workersReadiness } from './worker-readiness.ts';
 import type { WorkerReadiness } from './worker-readiness.ts';
 
@@ -54,8 +57,10 @@ export type StatusReport = {
   readonly writtenThrough: string | null;
   /** Between this reading and the one before; null at the first. */
   readonly rates: Rates | null;
+  /** Counts of all runs: a rewind begins new ones of its partition, whose line tells those. */
   readonly totals: Counts & { readonly windows: number; readonly lateWaiting: number; readonly lateLeftOut: number };
   readonly letters: UndecidedLetters;
+  readonly publication: Publication;
   readonly windows: Readonly<Record<string, number>>;
   readonly partitions: readonly PartitionStatus[];
   /** The live workers of the home. */
@@ -84,10 +89,16 @@ export async function openStatusReader(settings: Settings): Promise<StatusReader
   const { kafka, postgres } = addressesOf(settings);
   const observer = await openTopicObserver({ brokers: kafka.brokers, topic: settings.topic });
   const pool = openPool({ url: postgres.url, max: 3, applicationName: 'weir status' });
-  return new StatusReader(settings, { observer, pool, unread: new OldestUnread(kafka.brokers, settings.topic) });
+  const unread = new OldestUnread(kafka.brokers, settings.topic);
+  return new StatusReader(settings, { brokers: kafka.brokers, observer, pool, unread });
 }
 
-type Parts = { readonly observer: TopicObserver; readonly pool: pg.Pool; readonly unread: OldestUnread };
+type Parts = {
+  readonly brokers: readonly string[];
+  readonly observer: TopicObserver;
+  readonly pool: pg.Pool;
+  readonly unread: OldestUnread;
+};
 
 export class StatusReader {
   readonly pool: pg.Pool;
@@ -107,27 +118,31 @@ export class StatusReader {
 
   async read(): Promise<StatusReport> {
     const { topic, schema } = this.#settings;
+    const { brokers } = this.#parts;
     // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
     const offsets = await this.#parts.observer.offsets();
-    const [checkpoints, clock, windows, lateWaiting, lateLeftOut, lastWindowEndMs, letters] = await Promise.all([
-      readCheckpoints(this.pool, { topic, schema }),
-      readClock(this.pool, { topic, schema }),
-      countClosedWindows(this.pool, schema),
-      lateEventsWaiting(this.pool, { topic, schema }),
-      countLateLeftOut(this.pool, schema),
-      lastWindowEnd(this.pool, { schema }),
-      countUndecidedLetters(this.pool, schema),
-    ]);
+    const [checkpoints, clock, windows, lateWaiting, lateLeftOut, lastWindowEndMs, letters, publication, runs] =
+      await Promise.all([
+        readCheckpoints(this.pool, { topic, schema }),
+        readClock(this.pool, { topic, schema }),
+        countClosedWindows(this.pool, schema),
+        lateEventsWaiting(this.pool, { topic, schema }),
+        countLateLeftOut(this.pool, schema),
+        lastWindowEnd(this.pool, { schema }),
+        countUndecidedLetters(this.pool, schema),
+        readPublication(this.pool, { schema, topic, brokers }),
+        readRuns(this.pool, { schema, topic }),
+      ]);
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
     const low = this.#lowWatermark(offsets, checkpoints, { ...clock, lastWindowEndMs });
     const closable = await hasClosableWindows(this.pool, schema, { ...clock, lowWatermarkMs: low.ms });
     const totals = {
-      recorded: sum(partitions.map((of) => of.recorded)),
-      duplicate: sum(partitions.map((of) => of.duplicate)),
-      late: sum(partitions.map((of) => of.late)),
-      rejected: sum(partitions.map((of) => of.rejected)),
-      skipped: sum(partitions.map((of) => of.skipped)),
+      recorded: sum(runs.map(({ counts }) => counts.recorded)),
+      duplicate: sum(runs.map(({ counts }) => counts.duplicate)),
+      late: sum(runs.map(({ counts }) => counts.late)),
+      rejected: sum(runs.map(({ counts }) => counts.rejected)),
+      skipped: sum(runs.map(({ counts }) => counts.skipped)),
       windows: sum(Object.values(windows)),
       lateWaiting,
       lateLeftOut,
@@ -146,6 +161,7 @@ export class StatusReader {
       rates: this.#rates(offsets, checkpoints),
       totals,
       letters,
+      publication,
       windows,
       partitions,
       workers: await workersReadiness(this.#settings.home),

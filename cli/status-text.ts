@@ -21,7 +21,12 @@ export function summaryLines(report: StatusReport): string[] {
     `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals)}`,
     ...lettersLine(report),
   ];
-  return [...lines, ...[...unreadyLines(report), ...problemLines(report.partitions)].map((line) => `  ${line}`)];
+  return [
+    ...lines,
+    ...[...unreadyLines(report), ...problemLines(report.partitions), ...unpublishedLines(report)].map(
+      (line) => `  ${line}`,
+    ),
+  ];
 }
 
 function unreadyLines({ workers }: StatusReport): string[] {
@@ -33,6 +38,12 @@ function unreadyLines({ workers }: StatusReport): string[] {
 /** What keeps partitions from going on, and the command that helps. */
 export function problemLines(partitions: StatusReport['partitions']): string[] {
   return partitions.flatMap(({ problem }) => (problem === null ? [] : [styled('red', problem)]));
+}
+
+function unpublishedLines({ publication: { problem, waiting, atLeast, waitedSeconds } }: StatusReport): string[] {
+  if (problem === null) return [];
+  const letters = `${atLeast ? 'at least ' : ''}${plural(waiting, 'letter')}`;
+  return [styled('yellow', `${problem} (${letters}, for up to ${formatDuration(waitedSeconds * 1000)})`)];
 }
 
 /** The whole status in one line, for logs. */

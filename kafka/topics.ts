@@ -17,6 +17,11 @@ export type { OffsetsAtTime, PartitionOffsets, TopicDescription, TopicObserver }
 
 type TopicOptions = { readonly brokers: readonly string[]; readonly topic: string };
 
+type WantedTopic = TopicOptions & {
+  readonly partitions: number;
+  readonly settings?: Readonly<Record<string, string>>;
+};
+
 /** `partitions` is what the topic has; it differs from what was asked for when the topic was there before. */
 export type EnsuredTopic = { readonly topic: string; readonly created: boolean; readonly partitions: number };
 
@@ -43,10 +48,11 @@ export function describeTopic({ brokers, topic }: TopicOptions): Promise<TopicDe
 
 /**
  * Makes the topic with `partitions` partitions when it is missing (3 replicas, or as many as there are brokers) and waits
- * until each has a leader. A topic that exists is left as it is: compare the returned `partitions`.
+ * until each has a leader. A topic that exists is left as it is: compare the returned `partitions`. `settings`: Kafka's own,
+ * by their names.
  */
-export async function ensureTopic(options: TopicOptions & { readonly partitions: number }): Promise<EnsuredTopic> {
-  const { brokers, topic, partitions } = options;
+export async function ensureTopic(options: WantedTopic): Promise<EnsuredTopic> {
+  const { brokers, topic } = options;
   let created = false;
   const ready = await withLink(brokers, async (link) => {
     try {
@@ -56,25 +62,27 @@ export async function ensureTopic(options: TopicOptions & { readonly partitions:
       return description;
     } catch (thrown) {
       if (!(thrown instanceof TopicMissingError)) throw thrown;
-      if (!created) created = await createTopic({ brokers, topic, partitions, brokerCount: link.nodeCount });
+      if (!created) created = await createTopic(options, link.nodeCount);
       throw new PassingError('NOT_YET_KNOWN', `Topic ${topic} was made and is not known to all brokers yet.`);
     }
   });
   return { topic, created, partitions: ready.partitions.length };
 }
 
-type NewTopic = TopicOptions & { readonly partitions: number; readonly brokerCount: number };
-
-async function createTopic({ brokers, topic, partitions, brokerCount }: NewTopic): Promise<boolean> {
+async function createTopic(
+  { brokers, topic, partitions, settings }: WantedTopic,
+  brokerCount: number,
+): Promise<boolean> {
   const admin = connectKafka({ brokers }).kafka.admin();
   const replicationFactor = Math.max(1, Math.min(REPLICAS, brokerCount));
-  const inSync = replicationFactor < REPLICAS ? [] : [{ name: 'min.insync.replicas', value: String(IN_SYNC_REPLICAS) }];
+  const inSync = replicationFactor < REPLICAS ? {} : { 'min.insync.replicas': String(IN_SYNC_REPLICAS) };
+  const configEntries = Object.entries({ ...inSync, ...settings }).map(([name, value]) => ({ name, value }));
   try {
     await admin.connect();
     // Returns false when somebody else made it meanwhile.
     return await admin.createTopics({
       waitForLeaders: false,
-      topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries: inSync }],
+      topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
     });
   } catch (thrown) {
     if (troubleOf(thrown) !== null) throw thrown;

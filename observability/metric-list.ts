@@ -89,6 +89,18 @@ export const COUNTERS = {
     help: 'Minutes of event time that were rolled up.',
     labels: ['topic'],
   },
+  lettersPublished: {
+    kind: 'counter',
+    name: 'weir_letters_published_total',
+    help: 'Dead letters written to the topic of dead letters; one may be written twice.',
+    labels: ['topic'],
+  },
+  lettersRefused: {
+    kind: 'counter',
+    name: 'weir_letters_refused_total',
+    help: 'Dead letters that Kafka refused to take into the topic of dead letters, for their size; PostgreSQL has them.',
+    labels: ['topic'],
+  },
   produced: {
     kind: 'counter',
     name: 'weir_generator_messages_total',
@@ -157,6 +169,12 @@ export const GAUGES = {
     name: 'weir_worker_ready',
     help: 'Whether this worker can take work just now, as /readyz says: 1 or 0.',
     labels: [],
+  },
+  lettersWaiting: {
+    kind: 'gauge',
+    name: 'weir_letters_waiting',
+    help: 'Dead letters that the topic of dead letters does not hold yet; counted up to 100,000.',
+    labels: ['topic'],
   },
   generatorBehind: {
     kind: 'gauge',

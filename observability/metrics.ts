@@ -53,9 +53,16 @@ export type CloseMetrics = {
   }): void;
 };
 
+/** For `publishLetters`. */
+export type LetterMetrics = {
+  lettersPublished(of: { topic: string; published: number; refused: number }): void;
+  lettersWaiting(of: { topic: string; waiting: number }): void;
+};
+
 export type Metrics = {
   readonly ingest: IngestMetrics;
   readonly close: CloseMetrics;
+  readonly letters: LetterMetrics;
   readonly generator: GeneratorMetrics;
   /** Shows from here on what `figures` says whenever Prometheus asks. */
   showHealth(figures: HealthRecord['figures']): void;
@@ -73,6 +80,7 @@ export function openMetrics({ nowMs = Date.now, processMetrics = true }: Options
   return {
     ingest: ingestMetrics(registry, nowMs),
     close: closeMetrics(registry),
+    letters: letterMetrics(registry),
     generator: generatorMetrics({
       counter: (of) => counter(of, registry),
       gauge: (of) => gauge(of, registry),
@@ -212,5 +220,18 @@ function healthMetrics(registry: Registry): Metrics['showHealth'] {
   });
   return (from) => {
     figures = from;
+  };
+}
+
+function letterMetrics(registry: Registry): LetterMetrics {
+  const published = counter(COUNTERS.lettersPublished, registry);
+  const refused = counter(COUNTERS.lettersRefused, registry);
+  const waiting = gauge(GAUGES.lettersWaiting, registry);
+  return {
+    lettersPublished(of) {
+      published.inc({ topic: of.topic }, of.published);
+      refused.inc({ topic: of.topic }, of.refused);
+    },
+    lettersWaiting: (of) => waiting.set({ topic: of.topic }, of.waiting),
   };
 }

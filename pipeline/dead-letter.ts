@@ -40,6 +40,8 @@ export type DeadLetter = LetterSummary & {
   /** When a replay wrote it to the topic last, and since when it is recovered, replaced or discarded. */
   readonly sentAtMs: number | null;
   readonly closedAtMs: number | null;
+  /** When it was written to the topic of dead letters; null: not yet. */
+  readonly publishedAtMs: number | 'refused by Kafka' | null;
   /** Why somebody gave it up, or what else there is to say of its state. */
   readonly note: string | null;
   /** The event that it became. */

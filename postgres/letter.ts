@@ -26,6 +26,7 @@ type WholeRow = LetterRow & {
   closed_ms: number | null;
   note: string | null;
   sent_ms: number | null;
+  published_ms: number | null;
   event_id: string | null;
   event_ms: number | null;
 };
@@ -37,7 +38,7 @@ export async function readLetter(db: Queryable, schema: string, id: string): Pro
   const letters = `${quoteSchema(schema)}.dead_letters`;
   const { rows } = await db.query<WholeRow>(
     `select ${SUMMARY_COLUMNS}, l.key, l.value, l.headers, ${toMs('l.closed_at')} as closed_ms, l.note,
-       ${toMs('l.sent_at')} as sent_ms, l.event_id::text as event_id, ${toMs('l.event_at')} as event_ms
+       ${toMs('l.sent_at')} as sent_ms, ${toMs('l.published_at')} as published_ms, l.event_id::text as event_id, ${toMs('l.event_at')} as event_ms
      from ${letters} l where l.id = $1::bigint`,
     [id],
   );
@@ -54,6 +55,7 @@ export async function readLetter(db: Queryable, schema: string, id: string): Pro
     headers: headersFrom(row.headers),
     closedAtMs: row.closed_ms,
     sentAtMs: row.sent_ms,
+    publishedAtMs: row.published_ms === -Infinity ? 'refused by Kafka' : row.published_ms,
     note: row.note,
     event: row.event_id === null ? null : { id: row.event_id, atMs: row.event_ms },
     children,

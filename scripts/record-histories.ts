@@ -1,6 +1,6 @@
 // Records histories of every workflow in its different states, from a real pipeline on real servers, for the replay tests.
 // Run after a change of workflow code that is meant to break replay, with the addresses in the environment:
-//   WEIR_KAFKA_BROKERS=... WEIR_POSTGRES_URL=... WEIR_TEMPORAL_ADDRESS=... npx tsx scripts/record-histories.ts [life|generator|lost-range|continued ...]
+//   WEIR_KAFKA_BROKERS=... WEIR_POSTGRES_URL=... WEIR_TEMPORAL_ADDRESS=... npx tsx scripts/record-histories.ts [life|letters|generator|lost-range|rewind|reprocess|replays|continued ...]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -8,9 +8,10 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 
 import { createGeneratorSpec } from '../generator/generator-spec.ts';
+import { ensureDeadLetterTopic } from '../kafka/dead-letter-topic.ts';
 import { partitionOffsets } from '../kafka/topics.ts';
 import { must } from '../pipeline/ensure.ts';
-import { generatorId, offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
+import { generatorId, lettersId, offsetsId, partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
 import { eventually } from '../test/support/eventually.ts';
 import type { Servers } from '../test/support/servers.ts';
 import { loseRange, untilAt } from '../test/workflows/lose-range.ts';
@@ -19,7 +20,10 @@ import type { PipelineWorld } from '../test/workflows/pipeline-world.ts';
 import { acceptGapUpdate } from '../workflows/commands.ts';
 import type { PipelineState, WindowsState } from '../workflows/commands.ts';
 import type { GeneratorState } from '../workflows/generator-state.ts';
+import type { LettersState } from '../workflows/letters-state.ts';
 import type { generateEvents } from '../workflows/generate-events.ts';
+import { recordReprocess, recordRewind } from './repair-recordings.ts';
+import { recordReplays } from './replay-recordings.ts';
 
 const FOLDER = fileURLToPath(new URL('../test/workflows/histories/', import.meta.url));
 const WITHIN = { deadlineMs: 60_000 };
@@ -98,6 +102,26 @@ async function recordLife(world: PipelineWorld): Promise<void> {
   await record(world, 'commit-offsets.stopped', offsetsId(topic));
 }
 
+/** A letter whose topic is missing at first; then a pause of the pipeline, and the end. */
+async function recordLetters(world: PipelineWorld): Promise<void> {
+  const { topic } = world.spec;
+  const id = lettersId(topic);
+  const pipeline = await world.start();
+  await world.send([{ ...eventAt(new Date().toISOString()), event_type: 'unheard_of' }]);
+  const until = async (what: string, isSo: (state: LettersState) => boolean): Promise<unknown> =>
+    await eventually(async () => isSo(await world.state<LettersState>(id)), { ...WITHIN, what });
+  await until('the missing topic is noticed', ({ phase }) => phase === 'backing-off');
+  await ensureDeadLetterTopic({ brokers: world.servers.kafkaBrokers, topic });
+  await until('the letter is published', ({ published }) => published === 1);
+  await pipeline.executeUpdate('pause');
+  await until('the publisher rests', ({ phase }) => phase === 'paused');
+  await record(world, 'publish-letters.paused', id);
+  await pipeline.executeUpdate('resume');
+  await until('the publisher goes on', ({ phase }) => phase === 'publishing');
+  await pipeline.executeUpdate('stop');
+  await record(world, 'publish-letters.stopped', id);
+}
+
 async function startGenerator(world: PipelineWorld, given: object): Promise<WorkflowHandle<typeof generateEvents>> {
   const { topic } = world.spec;
   return await world.client.workflow.start<typeof generateEvents>('generateEvents', {
@@ -144,6 +168,7 @@ async function recordContinued(world: PipelineWorld): Promise<void> {
     'ingest-partition': partitionId(topic, 0),
     'close-windows': windowsId(topic),
     'commit-offsets': offsetsId(topic),
+    'publish-letters': lettersId(topic),
     'generate-events': generatorId(topic),
   };
   for (const [name, id] of Object.entries(named)) {
@@ -166,8 +191,24 @@ const worker = await startWorker(servers);
 const place = { servers, taskQueues: worker.taskQueues };
 const recordings = {
   life: async () => await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLife),
+  letters: async () => await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLetters),
   generator: async () => await inWorld({ ...place, options: { leaseMs: 1_000 } }, recordGenerator),
   'lost-range': async () => await inWorld({ ...place, options: { leaseMs: 2_000 } }, recordLostRange),
+  rewind: async () =>
+    await inWorld(
+      { ...place, partitions: 1, options: { leaseMs: 2_000 } },
+      async (world) => await recordRewind(world, async (name, of) => await record(world, name, of)),
+    ),
+  reprocess: async () =>
+    await inWorld(
+      { ...place, options: { leaseMs: 2_000 } },
+      async (world) => await recordReprocess(world, async (name, of) => await record(world, name, of)),
+    ),
+  replays: async () =>
+    await inWorld(
+      { ...place, options: { leaseMs: 2_000 } },
+      async (world) => await recordReplays(world, async (name, of) => await record(world, name, of)),
+    ),
   continued: async () =>
     await inWorld({ ...place, options: { turnsPerRun: 2, leaseMs: 400, lookEveryMs: 300 } }, recordContinued),
 };

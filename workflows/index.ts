@@ -4,5 +4,6 @@ export { closeWindows } from './close-windows.ts';
 export { commitOffsets } from './commit-offsets.ts';
 export { generateEvents } from './generate-events.ts';
 export { ingestPartition } from './ingest-partition.ts';
+export { publishLetters } from './publish-letters.ts';
 export { reprocess } from './reprocess.ts';
 export { runPipeline } from './run-pipeline.ts';

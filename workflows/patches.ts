@@ -13,6 +13,8 @@ export const PATCHES = {
   tellFailures: 'tell-failures',
   /** The workflows of a lost worker are replayed by others: long ones took longer than a workflow task may, again and again. */
   shortRuns: 'short-runs',
+  /** Dead letters were in PostgreSQL only, where no Kafka tool looks. */
+  publishLetters: 'publish-letters',
 } as const;
 
 /** Whether this run was begun by a build that has the change; records so in the history of a run that begins now. */

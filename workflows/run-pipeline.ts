@@ -2,10 +2,10 @@
 //
 // States: what is true, and what leaves it.
 //   starting      the partitions are not known yet. The first look leads to running or paused.
-//   running       one ingestPartition per partition, one closeWindows and one commitOffsets are alive; a look every minute
-//                 (or when one of them ends) starts what is missing. Pause and stop lead on.
+//   running       one ingestPartition per partition, one closeWindows, one commitOffsets and one publishLetters are alive; a
+//                 look every minute (or when one of them ends) starts what is missing. Pause and stop lead on.
 //   pausing       the partitions were told to pause and not all have answered yet.
-//   paused        they have; windows still close and offsets are still published. Resume leads to running.
+//   paused        they have; dead letters wait, windows still close and offsets are still published. Resume leads to running.
 //   backing-off   a look failed (no Kafka, no PostgreSQL): the children go on, a timer runs, then the next look.
 //   stopping      the children were told to end. When all have: stopped, and the workflow returns.
 // A schema that holds another topic's checkpoints is refused: the workflow fails with the sentence that says what to do.
@@ -23,7 +23,7 @@ import {
 } from '@temporalio/workflow';
 
 import type { createListPartitions } from '../activities/list-partitions.ts';
-import { partitionId } from '../pipeline/ids.ts';
+import { lettersId, partitionId } from '../pipeline/ids.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { Children } from './children.ts';
 import {
@@ -34,9 +34,11 @@ import {
   resumePipelineUpdate,
   stopPipelineUpdate,
 } from './commands.ts';
-import type { PartitionPhase, PartitionReport, PipelinePhase, PipelineState } from './commands.ts';
-import { firstReport, pipelineDetails, pipelineMessage } from './details.ts';
+import type { PipelinePhase, PipelineState } from './commands.ts';
+import { pipelineDetails, pipelineMessage } from './details.ts';
 import { NO_FAILURES, addFailure, backoffMs, failureSentence, failureType } from './failure-series.ts';
+import { PartitionBook } from './partition-book.ts';
+import { isPatched } from './patches.ts';
 import { wantedChildren } from './wanted-children.ts';
 import { runOptions, turnsOfRun } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
@@ -50,11 +52,9 @@ export type RunPipelineInput = {
   readonly carried?: Carried;
 };
 
-const RESTING: ReadonlySet<PartitionPhase> = new Set(['paused', 'stopped: lost range', 'stopped']);
-
 /**
- * Finds the partitions of the topic, again every minute, and keeps one `ingestPartition` each, one `closeWindows` and one
- * `commitOffsets` alive. Pause, resume and stop reach all of them through it.
+ * Finds the partitions of the topic, again every minute, and keeps one `ingestPartition` each, one `closeWindows`, one
+ * `commitOffsets` and one `publishLetters` alive. Pause, resume and stop reach all of them through it.
  * Continues as new every few hundred looks; its children stay.
  */
 export async function runPipeline(input: RunPipelineInput): Promise<PipelineState> {
@@ -67,7 +67,8 @@ class PipelineLife {
   private readonly input: RunPipelineInput;
   private readonly options: RunOptions;
   private readonly children = new Children();
-  private readonly partitions = new Map<number, PartitionReport>();
+  private readonly partitions: PartitionBook;
+  private readonly publishesLetters: boolean;
   private readonly earlierRestarts: number;
   private ending: 'stopping' | 'stopped' | null = null;
   private paused: boolean;
@@ -80,13 +81,14 @@ class PipelineLife {
     this.options = runOptions(input.options);
     this.paused = input.carried?.paused ?? false;
     this.earlierRestarts = input.carried?.restarts ?? 0;
-    for (const report of input.carried?.partitions ?? []) this.partitions.set(report.partition, report);
+    this.partitions = new PartitionBook(input.carried?.partitions);
+    this.publishesLetters = isPatched('publishLetters');
   }
 
   listen(): void {
     setHandler(pipelineStateQuery, () => this.state());
     setHandler(partitionReportSignal, (report) => {
-      this.partitions.set(report.partition, report);
+      this.partitions.note(report);
       this.show();
     });
     const running = {
@@ -132,16 +134,14 @@ class PipelineLife {
     });
     try {
       const { partitions } = await listPartitions({ spec });
-      for (const partition of partitions) {
-        if (!this.partitions.has(partition)) this.partitions.set(partition, firstReport(partition, 'starting'));
-      }
-      const { paused } = this;
-      await this.children.keepAlive(wantedChildren(this.input, { partitions, paused }), () =>
+      this.partitions.found(partitions);
+      const { paused, publishesLetters } = this;
+      await this.children.keepAlive(wantedChildren(this.input, { partitions, paused, publishesLetters }), () =>
         this.input.carried ? null : { spec, pausedByPipeline: this.paused },
       );
-      for (const partition of partitions) this.hasStarted(partition);
+      if (!this.paused) this.partitions.started(partitions);
       // Pause or resume came while children were starting: some may not have been there to be told.
-      if (this.paused !== paused) await this.tellPartitions();
+      if (this.paused !== paused) await this.tellChildren();
       this.failures = NO_FAILURES;
     } catch (failure) {
       if (isCancellation(failure)) throw failure;
@@ -151,12 +151,6 @@ class PipelineLife {
       this.failures = addFailure(this.failures, failure, { lastedMs: 0 });
     }
     this.show();
-  }
-
-  /** A partition reports when it rests, goes on or stops: one that has started and said nothing else ingests. */
-  private hasStarted(partition: number): void {
-    if (this.paused || this.partitions.get(partition)?.phase !== 'starting') return;
-    this.partitions.set(partition, firstReport(partition, 'ingesting'));
   }
 
   private async untilNextLook(): Promise<void> {
@@ -175,27 +169,22 @@ class PipelineLife {
   private async setPaused(paused: boolean): Promise<PipelineState> {
     this.paused = paused;
     this.show();
-    await this.tellPartitions();
-    const answered = (): boolean => this.paused !== paused || (paused ? this.allRest() : this.noneRestsWithUs());
+    await this.tellChildren();
+    const { partitions } = this;
+    const answered = (): boolean =>
+      this.paused !== paused || (paused ? partitions.allRest() : partitions.noneRestsWithThePipeline());
     await condition(answered, this.options.answerWithinMs, { summary: 'partitions answer' });
     this.show();
     return this.state();
   }
 
-  private async tellPartitions(): Promise<void> {
+  /** Tells those that rest while the pipeline does. */
+  private async tellChildren(): Promise<void> {
     const { topic } = this.input.spec;
-    const ids = [...this.partitions.keys()].map((partition) => partitionId(topic, partition));
+    const partitions = this.partitions.numbers.map((partition) => partitionId(topic, partition));
+    const ids = this.publishesLetters ? [...partitions, lettersId(topic)] : partitions;
     const { paused } = this;
     await Promise.all(ids.map((id) => this.children.tell(id, (child) => child.signal(pipelinePausedSignal, paused))));
-  }
-
-  private allRest(): boolean {
-    return [...this.partitions.values()].every(({ phase }) => RESTING.has(phase));
-  }
-
-  /** Partitions that a person paused, or that lost a range, rest on: nothing to wait for. */
-  private noneRestsWithUs(): boolean {
-    return [...this.partitions.values()].every(({ phase, pausedByPerson }) => phase !== 'paused' || pausedByPerson);
   }
 
   private async stop(): Promise<void> {
@@ -210,7 +199,7 @@ class PipelineLife {
   private async continueIt(): Promise<never> {
     const carried = {
       paused: this.paused,
-      partitions: this.reports(),
+      partitions: this.partitions.reports,
       restarts: this.earlierRestarts + this.children.unexpectedEnds,
     };
     // The memo tells the command line what the pipeline was given; it is passed on by hand, since not every server does.
@@ -218,16 +207,12 @@ class PipelineLife {
     return await continueAsNew({ ...this.input, carried });
   }
 
-  private reports(): PartitionReport[] {
-    return [...this.partitions.values()].toSorted((left, right) => left.partition - right.partition);
-  }
-
   private phase(): PipelinePhase {
     if (this.ending !== null) return this.ending;
     if (this.failures.count > 0) return 'backing-off';
-    if (this.partitions.size === 0) return 'starting';
+    if (this.partitions.numbers.length === 0) return 'starting';
     if (!this.paused) return 'running';
-    return this.allRest() ? 'paused' : 'pausing';
+    return this.partitions.allRest() ? 'paused' : 'pausing';
   }
 
   private show(): void {
@@ -240,11 +225,11 @@ class PipelineLife {
       phase,
       topic: this.input.spec.topic,
       paused: this.paused,
-      partitions: this.reports(),
+      partitions: this.partitions.reports,
       children: this.children.ids,
       restarts: this.earlierRestarts + this.children.unexpectedEnds,
       failures: this.failures,
-      message: pipelineMessage(phase, { partitions: this.partitions.size, failure: this.failures.message }),
+      message: pipelineMessage(phase, { partitions: this.partitions.numbers.length, failure: this.failures.message }),
     };
   }
 }

@@ -2,6 +2,7 @@
 import { tableOf } from '../../cli/output.ts';
 import type { Verification } from '../../pipeline/check.ts';
 import type { GoldenComparison } from './golden-run.ts';
+import type { PublishedLetters } from './published-letters.ts';
 
 /** One fault that was injected. Milliseconds; `recoveryMs` of each partition, from the fault's end to its next commit. */
 export type Struck = {
@@ -26,6 +27,8 @@ export type ChaosReport = {
   readonly leftOut: readonly string[];
   readonly golden: GoldenComparison | null;
   readonly verification: { readonly clean: boolean; readonly differences: number } | null;
+  /** The topic of dead letters held to their table. */
+  readonly published: PublishedLetters | null;
   readonly late: number;
   readonly amendedRows: number;
   /** What is wrong, one sentence each; empty: the run is clean. */
@@ -108,7 +111,7 @@ export function verificationProblems({ checks }: Verification): string[] {
 /** The report for people. */
 export function reportText(report: ChaosReport): string {
   const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1000).toFixed(1));
-  const { golden, verification, faults, leftOut, problems } = report;
+  const { golden, verification, published, faults, leftOut, problems } = report;
   const differing = golden?.tables.reduce((sum, { missing, surplus }) => sum + Math.max(missing, surplus), 0);
   return [
     `Seed ${report.seed}, ${report.minutes} min, ${report.rate} events/s, ${report.messages} messages, ${report.late} late, ${report.amendedRows} result rows amended.`,
@@ -125,6 +128,7 @@ export function reportText(report: ChaosReport): string {
     ),
     ...leftOut,
     `Events: ${golden?.events ?? '-'} stored, ${golden?.missing ?? '-'} missing, ${golden?.doubled ?? '-'} doubled; rows different from the golden run: ${differing ?? '-'}; differences of weir verify: ${verification?.differences ?? '-'}.`,
+    `Dead letters: ${published?.letters ?? '-'}, of which ${published?.missing ?? '-'} are not in their topic; ${published?.again ?? '-'} messages there repeat one, ${published?.foreign ?? '-'} are none.`,
     ...(problems.length === 0 ? ['Clean.'] : problems),
   ].join('\n');
 }

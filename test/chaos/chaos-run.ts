@@ -18,6 +18,7 @@ import { ChaosWorld } from './chaos-world.ts';
 import { allowedHere } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { compareWithGolden } from './golden-run.ts';
+import { comparePublished, countUnpublished, publishedProblems } from './published-letters.ts';
 import type { Produced } from './golden-run.ts';
 import { scheduleOf } from './schedule.ts';
 import type { Turn } from './schedule.ts';
@@ -47,7 +48,7 @@ export async function runChaos(wanted: ChaosOptions): Promise<ChaosReport> {
   const struck: Struck[] = [];
   const problems: string[] = [];
   let messages = 0;
-  let reckoning: Pick<ChaosReport, 'golden' | 'verification' | 'late' | 'amendedRows'> = NO_RECKONING;
+  let reckoning: Reckoning = NO_RECKONING;
   try {
     await strikeAll(world, options, struck);
     await world.heal();
@@ -69,7 +70,9 @@ export async function runChaos(wanted: ChaosOptions): Promise<ChaosReport> {
   return { seed, minutes, rate, messages, faults: lines, leftOut, ...reckoning, problems };
 }
 
-const NO_RECKONING = { golden: null, verification: null, late: 0, amendedRows: 0 };
+type Reckoning = Pick<ChaosReport, 'golden' | 'verification' | 'published' | 'late' | 'amendedRows'>;
+
+const NO_RECKONING: Reckoning = { golden: null, verification: null, published: null, late: 0, amendedRows: 0 };
 
 /** The first round is always completed: a run in which a kind of fault never came says nothing about it. */
 async function strikeAll(world: ChaosWorld, options: ChaosOptions, struck: Struck[]): Promise<void> {
@@ -130,7 +133,7 @@ async function endGenerator(world: ChaosWorld): Promise<Produced> {
   return { segments: world.segments(segment), count: nextIndex };
 }
 
-/** Waits until all that the topic holds is ingested, closed and amended. */
+/** Waits until all that the topic holds is ingested, closed and amended, and its dead letters are published. */
 async function endOfStream({ client, spec, stack, pool }: ChaosWorld): Promise<void> {
   const within = { deadlineMs: FINISHED_WITHIN_MS };
   const ends = await partitionOffsets({ brokers: stack.addresses.kafka.brokers, topic: spec.topic });
@@ -150,23 +153,23 @@ async function endOfStream({ client, spec, stack, pool }: ChaosWorld): Promise<v
       const late = await lateEventsWaiting(pool, spec);
       if (stream !== 'ended' || late > 0)
         throw new Error(`the stream is ${stream}, ${late} late events wait: ${message}`);
+      const unpublished = await countUnpublished({ pool, spec });
+      if (unpublished > 0) throw new Error(`${unpublished} dead letters are not published`);
       return true;
     },
-    { ...within, what: 'every message is taken in and every window is closed' },
+    { ...within, what: 'every message is taken in, every window closed and every letter published' },
   );
 }
 
-async function reckon(
-  world: ChaosWorld,
-  produced: Produced,
-  problems: string[],
-): Promise<Pick<ChaosReport, 'golden' | 'verification' | 'late' | 'amendedRows'>> {
+async function reckon(world: ChaosWorld, produced: Produced, problems: string[]): Promise<Reckoning> {
   const { stack, spec, pool } = world;
   const postgresUrl = stack.addresses.postgres.url;
   const verification = await verifyPipeline({ brokers: stack.addresses.kafka.brokers, postgresUrl, spec });
   problems.push(...verificationProblems(verification));
   const golden = await compareWithGolden(world, produced);
   problems.push(...goldenProblems(golden));
+  const published = await comparePublished(world);
+  problems.push(...publishedProblems(published));
   const { rows } = await pool.query<{ late: number; amended: number }>(
     `select (select count(*) from chaos.late_events)::int as late, (select count(*) from chaos.amendments)::int as amended`,
   );
@@ -174,6 +177,7 @@ async function reckon(
   return {
     golden,
     verification: { clean, differences },
+    published,
     late: rows[0]?.late ?? 0,
     amendedRows: rows[0]?.amended ?? 0,
   };

@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { createGeneratorSpec } from '../../generator/generator-spec.ts';
 import type { GeneratorSpec } from '../../generator/generator-spec.ts';
 import type { Segment } from '../../generator/pace.ts';
+import { ensureDeadLetterTopic } from '../../kafka/dead-letter-topic.ts';
 import { ensureTopic } from '../../kafka/topics.ts';
 import { TASK_QUEUES, generatorId, pipelineId } from '../../pipeline/ids.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
@@ -84,6 +85,7 @@ export class ChaosWorld {
     const { addresses, home } = stack;
     await migrate({ url: addresses.postgres.url, schema: 'chaos' });
     await ensureTopic({ brokers: addresses.kafka.brokers, topic: TOPIC, partitions: PARTITIONS });
+    await ensureDeadLetterTopic({ brokers: addresses.kafka.brokers, topic: TOPIC });
     const open = async (name: string, roles: StruckWorkerRoles): Promise<StruckWorker> =>
       await StruckWorker.open({ name, roles, home, addresses });
     const workers = [await open('worker-1', ['ingest', 'windows']), await open('worker-2', ['ingest', 'windows'])];

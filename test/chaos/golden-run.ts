@@ -36,7 +36,16 @@ export type GoldenComparison = {
 export type Produced = { readonly segments: readonly Segment[]; readonly count: number };
 
 /** Columns that say when and how something came, which a crash may change. */
-const CIRCUMSTANCES = ['revision', 'closed_at', 'recorded_at', 'created_at', 'id', 'kafka_partition', 'kafka_offset'];
+const CIRCUMSTANCES = [
+  'revision',
+  'closed_at',
+  'recorded_at',
+  'created_at',
+  'published_at',
+  'id',
+  'kafka_partition',
+  'kafka_offset',
+];
 
 /** Ingests the topic once more, in peace, and compares everything that must not depend on faults. */
 export async function compareWithGolden(world: ChaosWorld, produced: Produced): Promise<GoldenComparison> {

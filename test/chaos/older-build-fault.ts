@@ -3,7 +3,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
+import { WorkflowNotFoundError } from '@temporalio/client';
+
+import { lettersId, offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
 import { eventually } from '../support/eventually.ts';
 import { bundleOlderBuild } from '../workflows/older-build.ts';
 import type { ChaosWorld } from './chaos-world.ts';
@@ -11,11 +13,14 @@ import { busiest } from './fault.ts';
 import type { Fault, Injection } from './fault.ts';
 
 const BESIDE_MS = 40_000;
+const BEGINS_WITHIN_MS = 120_000;
+const BEGIN_EVERY_MS = 5_000;
 const POLLS_WITHIN_MS = 60_000;
 
 /**
  * The worker that commits most is replaced by an older build. Then the other one starts anew as well, so that for some seconds
- * every workflow has only the older build to turn to. In the end both are of the present build.
+ * every workflow has only the older build to turn to. Once the older build has begun a run of its own too, both are of the
+ * present build again.
  */
 async function rollBackAndForth(world: ChaosWorld): Promise<Injection> {
   const bundlePath = await olderBundle(world);
@@ -24,15 +29,32 @@ async function rollBackAndForth(world: ChaosWorld): Promise<Injection> {
   const { pid } = victim;
   const startedMs = Date.now();
   for (const other of world.workers) if (other !== victim) await replace(other);
-  await wait(Math.max(0, BESIDE_MS - (Date.now() - startedMs)));
+  let tasks = { done: 0, refused: 0 };
+  do {
+    await wait(BEGIN_EVERY_MS);
+    tasks = await workflowTasks(world, `${pid}@`);
+    if (tasks.done === 0) await endRun(world);
+  } while (Date.now() - startedMs < (tasks.done === 0 ? BEGINS_WITHIN_MS : BESIDE_MS));
   const commits = (await victim.commits()) ?? 0;
-  const tasks = await workflowTasks(world, `${pid}@`);
   await replace(victim);
   return {
     hit: commits > 0 && tasks.done > 0 && tasks.refused > 0,
     endedAtMs: Date.now(),
     detail: `${victim.name}: ${commits} commits, ${tasks.done} workflow tasks done, ${tasks.refused} left to the newer build`,
   };
+}
+
+/**
+ * The runs of the present build are not the older one's to go on with, and in so short a time hardly one begins by itself. What
+ * publishes the offsets is begun again by its pipeline when it is gone, by whichever worker is the first to ask for work.
+ */
+async function endRun({ client, spec }: ChaosWorld): Promise<void> {
+  try {
+    await client.workflow.getHandle(offsetsId(spec.topic)).terminate('A new run is to begin beside an older build.');
+  } catch (error) {
+    // Ended a moment ago, and not begun again yet.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
 }
 
 type StruckWorker = ChaosWorld['workers'][number];
@@ -58,7 +80,7 @@ async function workflowTasks(
 ): Promise<{ done: number; refused: number }> {
   const ingest = Array.from({ length: partitions }, (_, partition) => partitionId(spec.topic, partition));
   const tasks = { done: 0, refused: 0 };
-  for (const id of [pipelineId(spec.topic), windowsId(spec.topic), offsetsId(spec.topic), ...ingest]) {
+  for (const id of [...[pipelineId, windowsId, offsetsId, lettersId].map((of) => of(spec.topic)), ...ingest]) {
     const { events } = await client.workflow.getHandle(id).fetchHistory();
     for (const event of events ?? []) {
       if (event.workflowTaskCompletedEventAttributes?.identity?.startsWith(identity)) tasks.done += 1;

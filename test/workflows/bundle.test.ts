@@ -15,6 +15,7 @@ const EXPECTED = [
   'commitOffsets',
   'generateEvents',
   'ingestPartition',
+  'publishLetters',
   'reprocess',
   'runPipeline',
 ];

@@ -15,7 +15,7 @@ import { openLog } from '../../observability/log.ts';
 import { openMetrics } from '../../observability/metrics.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import { unaccountedOffsets } from '../../pipeline/checkpoint.ts';
-import { offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
+import { deadLetterTopic, lettersId, offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
 import { migrate } from '../../postgres/migrate.ts';
 import { openPool } from '../../postgres/pool.ts';
@@ -171,7 +171,8 @@ export class PipelineWorld {
   /** Terminates what is left of the pipeline and drops its schema and topic. */
   async close(): Promise<void> {
     const { topic, schema } = this.spec;
-    const ids = [pipelineId(topic), windowsId(topic), offsetsId(topic), ...this.partitionIds(6)];
+    const beside = [windowsId, offsetsId, lettersId].map((id) => id(topic));
+    const ids = [pipelineId(topic), ...beside, ...this.partitionIds(6)];
     const end = (id: string): Promise<unknown> => this.client.workflow.getHandle(id).terminate('The test is over.');
     await Promise.allSettled(ids.map(end));
     // A lease that has not heard of its end yet may be committing: PostgreSQL then ends one of the two as a deadlock.
@@ -181,7 +182,8 @@ export class PipelineWorld {
     });
     await this.pool.end();
     await this.#connection.close();
-    await this.withAdmin(async (admin) => await admin.deleteTopics({ topics: [topic] }).catch(() => {}));
+    const topics = [topic, deadLetterTopic(topic)];
+    await this.withAdmin(async (admin) => await admin.deleteTopics({ topics }).catch(() => {}));
   }
 
   partitionIds(count: number): string[] {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 
 import { must } from '../../pipeline/ensure.ts';
-import { CONSUMER_GROUP, offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
+import { CONSUMER_GROUP, lettersId, offsetsId, partitionId, pipelineId, windowsId } from '../../pipeline/ids.ts';
 import { ensureCheckpoint } from '../../postgres/checkpoints.ts';
 import type { PartitionState, PipelineState } from '../../workflows/commands.ts';
 import { eventually } from '../support/eventually.ts';
@@ -45,7 +45,7 @@ describe.concurrent('runPipeline', { timeout: 120_000 }, () => {
     await worker.drain();
   });
 
-  it('keeps one workflow per partition, the closer and the publisher alive, and ingests what the topic holds', async ({
+  it('keeps one workflow per partition, the closer and the publishers alive, and ingests what the topic holds', async ({
     expect,
   }) => {
     await inWorld(given({ partitions: 3 }), async (world) => {
@@ -58,6 +58,7 @@ describe.concurrent('runPipeline', { timeout: 120_000 }, () => {
         ...world.partitionIds(3),
         windowsId(world.spec.topic),
         offsetsId(world.spec.topic),
+        lettersId(world.spec.topic),
       ]);
       expect(await world.count('events')).toBe(300);
     });
@@ -233,7 +234,7 @@ describe.concurrent('runPipeline', { timeout: 120_000 }, () => {
         await world.send(eventsFrom(DAY, 40));
         await world.untilIngested(batch * 40);
       }
-      const ids = [pipelineId, windowsId, offsetsId].map((id) => id(world.spec.topic));
+      const ids = [pipelineId, windowsId, offsetsId, lettersId].map((id) => id(world.spec.topic));
       for (const id of [...ids, ...world.partitionIds(2)]) {
         await eventually(async () => (await continuations(world, id)) >= 2, {
           deadlineMs: 60_000,

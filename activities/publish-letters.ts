@@ -1,0 +1,54 @@
+// Copies dead letters to their topic as they come, at least once each: the table stays what Weir itself reads.
+import { Context } from '@temporalio/activity';
+
+import type { LetterMetrics } from '../observability/metrics.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { countUnpublishedLetters } from '../postgres/unpublished-letters.ts';
+import { toFailure } from './failures.ts';
+import { keepLooking } from './lease.ts';
+import type { LeaseEnd } from './lease.ts';
+import { LetterPublication } from './letter-publication.ts';
+import type { PublicationDeps } from './letter-publication.ts';
+
+export type PublishLettersDeps = PublicationDeps & { readonly metrics: LetterMetrics };
+
+export type PublishLettersInput = { readonly spec: PipelineSpec; readonly leaseMs: number; readonly everyMs: number };
+
+/** `refused`: letters that Kafka found too large. */
+export type PublishLettersResult = { readonly published: number; readonly refused: number; readonly reason: LeaseEnd };
+
+/**
+ * The activity `publishLetters`. It looks every `everyMs`, and at once again while there is more. A crash between sending
+ * and marking sends again. Fails with one sentence when Kafka or PostgreSQL keep it from its work.
+ */
+export const createPublishLetters =
+  ({ metrics, ...deps }: PublishLettersDeps) =>
+  async ({ spec, leaseMs, everyMs }: PublishLettersInput): Promise<PublishLettersResult> => {
+    const publication = new LetterPublication(deps, spec, Context.current().cancellationSignal);
+    const { topic } = spec;
+    let done = { published: 0, refused: 0 };
+    let waiting = 0;
+    let nextCountMs = 0;
+    let waitMs = 0;
+    const look = async (): Promise<null> => {
+      // Before the page, so that the figure also grows while Kafka takes none.
+      if (performance.now() >= nextCountMs) {
+        waiting = (await countUnpublishedLetters(deps.pool, spec.schema)).letters;
+        metrics.lettersWaiting({ topic, waiting });
+        nextCountMs = performance.now() + everyMs;
+      }
+      const { published, refused, isLast } = await publication.publishPage();
+      done = { published: done.published + published, refused: done.refused + refused };
+      metrics.lettersPublished({ topic, published, refused });
+      waitMs = isLast ? everyMs : 0;
+      return null;
+    };
+    try {
+      const reason = await keepLooking({ leaseMs, everyMs: () => waitMs }, look, () => ({ ...done, waiting }));
+      return { ...done, reason: reason ?? 'lease-over' };
+    } catch (error) {
+      throw toFailure(error);
+    } finally {
+      await publication.close();
+    }
+  };
