@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { messageOf } from '../pipeline/ensure.ts';
 import { StackError, errorCode } from './stack-error.ts';
 
-const OLDEST_VERSION = 15;
+const OLDEST_VERSION = 16;
 
 /** Whether it answers a query. Any reason why not is taken as "not yet". */
 export async function isPostgresReady(url: string): Promise<boolean> {
@@ -26,12 +26,17 @@ export async function checkPostgres(url: string): Promise<{ version: string }> {
       cause: error,
     });
   }
-  if (Number.parseInt(version, 10) < OLDEST_VERSION) {
-    throw new StackError(
-      `PostgreSQL at ${withoutPassword(url)} is ${version} and weir needs ${OLDEST_VERSION} or newer.`,
-    );
-  }
+  refuseOlder(version, url);
   return { version };
+}
+
+/** Throws StackError when `version` ("15.18 (Debian ...)") is too old for the tables. */
+export function refuseOlder(version: string, url: string): void {
+  if (Number.parseInt(version, 10) >= OLDEST_VERSION) return;
+  throw new StackError(
+    `PostgreSQL at ${withoutPassword(url)} (WEIR_POSTGRES_URL) is ${version || 'of unknown version'} and weir needs ${OLDEST_VERSION} or newer: ` +
+      'upgrade it, name another one in the URL, or unset the variable to have PostgreSQL started here.',
+  );
 }
 
 /** Runs one statement on a connection of its own. */
