@@ -8,9 +8,11 @@ import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
 import { createAmendRange } from './amend-range.ts';
 import { createAwaitOffsets } from './await-offsets.ts';
+import { createAwaitOutcomes } from './await-outcomes.ts';
 import { createAwaitWatermark } from './await-watermark.ts';
 import { createCloseRange } from './close-range.ts';
 import { createConsumePartition } from './consume-partition.ts';
+import { createCountOutcomes } from './count-outcomes.ts';
 import { createCountRevisions } from './count-revisions.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { createListPartitions } from './list-partitions.ts';
@@ -20,6 +22,7 @@ import { createProduceEvents } from './produce-events.ts';
 import { createPublishLetters } from './publish-letters.ts';
 import { createPublishOffsets } from './publish-offsets.ts';
 import { createRebuildRange } from './rebuild-range.ts';
+import { createReplayLetters } from './replay-letters.ts';
 import { createRewindPartition } from './rewind-partition.ts';
 
 /** What activities work with. `pool` is shared by all of them; partitions open connections of their own beside it. */
@@ -60,6 +63,9 @@ export function createActivities({ metrics, ...deps }: ActivityDeps) {
       amendRange: createAmendRange(closing),
       rebuildRange: createRebuildRange(closing),
       countRevisions: createCountRevisions(deps),
+      replayLetters: createReplayLetters(deps),
+      awaitOutcomes: createAwaitOutcomes(deps),
+      countOutcomes: createCountOutcomes(deps),
     },
     generator: { produceEvents: createProduceEvents({ ...deps, metrics: metrics.generator }) },
   };

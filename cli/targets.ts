@@ -1,5 +1,5 @@
 // What people call the workflows, for sentences about them.
-import { generatorId, partitionId, pipelineId, reprocessId, windowsId } from '../pipeline/ids.ts';
+import { generatorId, partitionId, pipelineId, replayId, reprocessId, windowsId } from '../pipeline/ids.ts';
 import type { Target } from './temporal-control.ts';
 
 /** The workflow `runPipeline` of a topic. */
@@ -35,4 +35,11 @@ export const reprocessTarget = (id: string): Target => ({
   id: reprocessId(id),
   title: `The reprocess ${id}`,
   startHint: '`weir reprocess list` names those that run',
+});
+
+/** The workflow `replayDeadLetters` with this id. */
+export const replayTarget = (id: string): Target => ({
+  id: replayId(id),
+  title: `The replay ${id}`,
+  startHint: '`weir dead-letters replays` names those that run',
 });

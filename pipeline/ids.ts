@@ -16,3 +16,4 @@ export const offsetsId = (topic: string): string => `offsets/${topic}`;
 export const lettersId = (topic: string): string => `letters/${topic}`;
 export const generatorId = (name: string): string => `generator/${name}`;
 export const reprocessId = (id: string): string => `reprocess/${id}`;
+export const replayId = (id: string): string => `replay/${id}`;

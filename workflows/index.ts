@@ -5,5 +5,6 @@ export { commitOffsets } from './commit-offsets.ts';
 export { generateEvents } from './generate-events.ts';
 export { ingestPartition } from './ingest-partition.ts';
 export { publishLetters } from './publish-letters.ts';
+export { replayDeadLetters } from './replay-dead-letters.ts';
 export { reprocess } from './reprocess.ts';
 export { runPipeline } from './run-pipeline.ts';

@@ -16,6 +16,7 @@ const EXPECTED = [
   'generateEvents',
   'ingestPartition',
   'publishLetters',
+  'replayDeadLetters',
   'reprocess',
   'runPipeline',
 ];
