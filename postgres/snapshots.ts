@@ -111,7 +111,7 @@ async function describe(db: Queryable, home: string): Promise<Snapshot | null> {
          (select min(topic) from ${tables}.checkpoints) as topic,
          (select ${toMs('max(closed_through)')} from ${tables}.closed_through) as closed_ms,
          (select ${toMs('max(written_through)')} from ${tables}.closed_through) as written_ms,
-         (select coalesce(jsonb_agg(jsonb_build_object('partition', partition, 'run', run, 'nextOffset', next_offset::text,
+         (select coalesce(json_agg(json_build_object('partition', partition, 'run', run, 'nextOffset', next_offset::text,
             'recorded', recorded) order by partition), '[]') from ${tables}.checkpoints) as partitions,
          (select sum(pg_total_relation_size(c.oid))::float8 from pg_class c
           where c.relnamespace = to_regnamespace($1) and c.relkind = 'r') as bytes

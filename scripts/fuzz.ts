@@ -1,4 +1,5 @@
 // `npm run fuzz`: spoilt messages through parser and encoder, each held to the plain rules; every n-th also into PostgreSQL.
+// Ctrl-C ends it with the report of what was tried so far.
 //   npm run fuzz -- --messages 10000000 --seed 7 [--json]     (WEIR_POSTGRES_URL=... for the sample that is stored)
 import { parseArgs } from 'node:util';
 
@@ -23,9 +24,12 @@ const messages = Number(values.messages);
 const sampleEvery = Math.max(1, Math.floor(messages / STORED));
 const startedMs = performance.now();
 const sample: { message: Message; rules: ParseRules }[] = [];
-const report = fuzz({
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
+const report = await fuzz({
   seed: Number(values.seed),
   messages,
+  stop: interrupt.signal,
   onProgress: (done, failures) => {
     const perSecond = Math.round((done / (performance.now() - startedMs)) * 1000);
     printProgress(`${done} of ${messages} messages, ${perSecond} a second, ${failures} failures`);
@@ -42,10 +46,20 @@ else printReport(report);
 for (const complaint of complaints) printProgress(complaint);
 process.exit(report.failures.length + complaints.length === 0 ? 0 : 1);
 
-function printReport({ seed, seconds, events, rejectedByReason, slowest, failures, ...ran }: FuzzReport): void {
+function printReport({
+  seed,
+  seconds,
+  events,
+  rejectedByReason,
+  notReached,
+  slowest,
+  failures,
+  ...ran
+}: FuzzReport): void {
   printLine(`${ran.messages} messages of seed ${seed} in ${seconds.toFixed(0)} s: ${events} events, the rest refused:`);
   const reasons = Object.entries(rejectedByReason).toSorted(([, a], [, b]) => b - a);
   for (const [reason, count] of reasons) printLine(`  ${String(count).padStart(9)} ${reason}`);
+  if (notReached.length > 0) printLine(`Reasons that none was refused for: ${notReached.join(', ')}.`);
   printLine(
     `Slowest verdict: ${slowest.milliseconds.toFixed(1)} ms for ${slowest.bytes} bytes (message ${slowest.number}).`,
   );

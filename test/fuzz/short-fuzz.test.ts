@@ -6,16 +6,13 @@ import { minimised } from './minimise.ts';
 
 const MESSAGES = 100_000;
 
-test('100,000 spoilt messages each get exactly the verdict that belongs to them, and are stored as they were judged', () => {
-  const report = fuzz({ seed: 1, messages: MESSAGES });
+test('100,000 spoilt messages each get exactly the verdict that belongs to them, and are stored as they were judged', async () => {
+  const report = await fuzz({ seed: 1, messages: MESSAGES });
   expect(report.failures).toEqual([]);
   expect(report.messages).toBe(MESSAGES);
   expect(report.events).toBeGreaterThan(MESSAGES / 10);
   // The mutations come as deep as the last rule.
-  const reasons = Object.keys(report.rejectedByReason);
-  for (const reason of ['not_utf8', 'bad_text', 'bad_uuid', 'number_out_of_range', 'too_old', 'too_far_in_future']) {
-    expect(reasons).toContain(reason);
-  }
+  expect(report.notReached).toEqual([]);
 }, 300_000);
 
 test('a failing value is cut down to what makes it fail', () => {
