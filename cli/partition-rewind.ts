@@ -31,7 +31,8 @@ export function rewindCommand(): Command {
     more: [
       'Says what it will do and asks first; without a terminal it needs --yes. Events that are recorded already are recognised',
       'by their identity, refused messages keep their one dead letter: nothing doubles. What was refused and is valid by newer',
-      'rules becomes an event, and rows that somebody deleted come back. The counts so far are kept as an earlier run (table',
+      'rules becomes an event. To bring back rows that somebody deleted, use weir reprocess --from-topic, which also puts their',
+      'windows right. The counts so far are kept as an earlier run (table',
       'checkpoint_runs), and weir verify holds each run to account. A time is looked up by the timestamps of Kafka. Works',
       'while the partition is paused, and after its topic was made again. Exit code 1 when the answer was no.',
     ].join('\n'),

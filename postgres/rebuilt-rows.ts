@@ -38,7 +38,10 @@ function freshRows(aggregate: Aggregate, schema: string, { startMs, endMs }: Spa
     )`;
 }
 
-/** `stored`: what stands in the result table. `changed`: the rows in which the two differ, or that only one of them has. */
+/**
+ * `stored`: what stands in the result table. `changed`: the rows in which the two differ, or that only one of them has: the
+ * other one's end of the window is null then, which none is.
+ */
 function changedRows(aggregate: Aggregate, schema: string, starts: Span): string {
   const keys = keyColumns(aggregate);
   const compared = ['window_end', ...measureColumns(aggregate)];
@@ -55,7 +58,7 @@ function changedRows(aggregate: Aggregate, schema: string, starts: Span): string
           .join(', ')},
         s.window_start is null as is_new, f.window_start is null as is_gone, to_jsonb(s) as before
       from fresh f full join stored s on ${keys.map((key) => `f.${key} = s.${key}`).join(' and ')}
-      where f.window_start is null or s.window_start is null or row(${list('f')}) is distinct from row(${list('s')})
+      where row(${list('f')}) is distinct from row(${list('s')})
     )`;
 }
 

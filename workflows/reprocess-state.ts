@@ -19,7 +19,7 @@ export type ReprocessState = {
   readonly phase: ReprocessPhase;
   readonly step: ReprocessStep;
   readonly topic: string;
-  /** The range as it was given, epoch ms of event time. */
+  /** The range as it was given, epoch ms of event time; wider where what was read again lies outside. */
   readonly range: Span;
   readonly includeBeyondHorizon: boolean;
   /** What is gone over, from the first events or results on; null before the plan, and when nothing of the range is written. */

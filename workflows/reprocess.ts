@@ -27,6 +27,7 @@ import type { createCountRevisions } from '../activities/count-revisions.ts';
 import type { createPlanRebuild } from '../activities/plan-rebuild.ts';
 import type { createRebuildRange } from '../activities/rebuild-range.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { rangeWith } from '../pipeline/put-back.ts';
 import { addRebuilt } from '../pipeline/rebuild.ts';
 import type { EndOffsets } from './commands.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -147,7 +148,9 @@ class ReprocessLife {
     const { spec, rereadFor: why } = this.input;
     const { reason, ...progress } = await awaitOffsets({ spec, offsets, why, leaseMs, everyMs });
     this.state = { ...this.state, ...progress, unreadAtFirst: Math.max(this.state.unreadAtFirst, progress.unread) };
-    if (reason === 'done') this.next('planning');
+    if (reason !== 'done') return;
+    if (progress.putBack) this.state = { ...this.state, range: rangeWith(this.state.range, progress.putBack) };
+    this.next('planning');
   }
 
   private async planning(): Promise<void> {

@@ -190,6 +190,16 @@ describe('what is wrong', () => {
     expect(await wrong('user_activity')).toEqual(['10:06', '10:07', '10:08', '10:09', '10:10', '10:11', '10:12']);
   });
 
+  it('before the range, in the facts that its windows begin with, is put right before they are made of them', async () => {
+    const events = someEvents();
+    const p = await closedPipeline(events);
+    await p.pool.query(`truncate "${p.schema}".pane_facts`);
+    const { counts } = await rebuild(p, span('10:14:00', '10:15:00'));
+    // The results were right: only facts were missing, from the start of the window of ten minutes to the end of the last sliding one.
+    expect(counts).toEqual({ ...NOTHING_REBUILT, panes: 15 });
+    expect(await readResults(p.pool, p.schema)).toEqual(recountResults(events, closedMs));
+  });
+
   it('long ago and now is put right in a few transactions: empty time is jumped over', async () => {
     const events = [storedEvent('1970-01-02T00:00:00Z'), storedEvent('2026-11-01T10:02:10Z')];
     const p = await closedPipeline(events);
