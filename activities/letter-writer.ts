@@ -9,7 +9,7 @@ import type { LetterToReplay } from '../postgres/replayed-letters.ts';
 export type ReadyLetter = { readonly letter: LetterToReplay; readonly value: Buffer | null };
 
 /** Ids of letters. `refused`: for what the message itself is. `failure`: why the others are not known to be written, else null. */
-export type WrittenLetters = {
+type WrittenLetters = {
   readonly written: readonly string[];
   readonly refused: readonly { readonly id: string; readonly why: string }[];
   readonly failure: unknown;

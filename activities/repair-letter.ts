@@ -10,7 +10,7 @@ export type Repaired =
   | { readonly kind: 'left-out' }
   | { readonly kind: 'unrepaired'; readonly why: string };
 
-export type RepairTools = { readonly steps: readonly RepairStep[]; readonly transform: TransformThread | null };
+type RepairTools = { readonly steps: readonly RepairStep[]; readonly transform: TransformThread | null };
 
 /** The letter's value after all steps and the transform. Without either these are its own bytes. */
 export async function repairLetter(letter: LetterToReplay, { steps, transform }: RepairTools): Promise<Repaired> {

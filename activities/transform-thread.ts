@@ -122,7 +122,9 @@ export class TransformThread {
       };
     });
     try {
-      return Value.Parse(Answer, await answer);
+      const told = await answer;
+      if (!Value.Check(Answer, told)) throw new Error('said something that nobody understands');
+      return told;
     } finally {
       forget();
     }

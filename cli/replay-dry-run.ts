@@ -2,6 +2,7 @@
 import type pg from 'pg';
 
 import { repairLetter } from '../activities/repair-letter.ts';
+import type { Repaired } from '../activities/repair-letter.ts';
 import { TransformThread } from '../activities/transform-thread.ts';
 import type { LetterSelection } from '../pipeline/letter-selection.ts';
 import { parseMessage } from '../pipeline/parse-message.ts';
@@ -47,7 +48,7 @@ export async function dryRun(pool: pg.Pool, { spec, selection, plan, repair, jso
       const last = letters.at(-1);
       if (last === undefined) break;
       for (const letter of letters) {
-        const outlook = await outlookOf(letter, spec, await repairLetter(letter, { steps: repair.steps, transform }));
+        const outlook = outlookOf(letter, spec, await repairLetter(letter, { steps: repair.steps, transform }));
         counts[outlook.becomes] += 1;
         done += 1;
         if (json) outlooks.push(outlook);
@@ -87,10 +88,8 @@ function summaryText({ events, refused, unrepaired, leftOut }: Summary): string 
   return `It would make ${parts.join(', ')}. Nothing was sent.`;
 }
 
-type Repaired = Awaited<ReturnType<typeof repairLetter>>;
-
 /** Judged as if it were written now. */
-async function outlookOf(letter: LetterToReplay, spec: PipelineSpec, repaired: Repaired): Promise<Outlook> {
+function outlookOf(letter: LetterToReplay, spec: PipelineSpec, repaired: Repaired): Outlook {
   if (repaired.kind === 'left-out') return { letter: letter.id, becomes: 'left-out' };
   if (repaired.kind === 'unrepaired') return { letter: letter.id, becomes: 'unrepaired', why: repaired.why };
   const { key, headers, offset } = letter;

@@ -135,9 +135,9 @@ describe('an edited object', () => {
 
   test('is made in one pass: a hundred thousand members cost no minutes', () => {
     const hostile = `{${'"k":1,'.repeat(100_000)}"z":1}`;
-    const startMs = performance.now();
+    const before = process.cpuUsage();
     expect(withRenamed(hostile, 'k', 'j')).toHaveLength(hostile.length);
     expect(withMembers(hostile, new Map([['z', '1']]))).toBe('{"z":1}');
-    expect(performance.now() - startMs).toBeLessThan(20_000);
+    expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(10);
   });
 });
