@@ -106,7 +106,7 @@ function notesOf(coverage: Coverage): string[] {
   when(unstorable, `${plural(unstorable, 'valid message')} that PostgreSQL refused to store, kept as dead letters.`);
   when(
     refusedByOlder,
-    `${plural(refusedByOlder, 'message')} of a version that an older build refused and this one knows: dead letters, to be replayed (weir dead-letters replay --reason unsupported_version).`,
+    `${plural(refusedByOlder, 'message')} of a version that an older build refused and this one knows: dead letters; weir dead-letters replay --reason unsupported_version sends those that are still open.`,
   );
   return notes;
 }
