@@ -14,9 +14,9 @@ import { bundleOlderBuild } from './older-build.ts';
 const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
 const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, log: () => {}, warn: () => {}, error: () => {} };
 const histories = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
-/** Runs of this workflow record a patch from their beginning on. */
-const isMarked = (name: string): boolean => name.startsWith('ingest-partition.');
 const textOf = (name: string): string => readFileSync(`${FOLDER}${name}`, 'utf8');
+/** Whether the run recorded a patch when it began. */
+const isMarked = (name: string): boolean => textOf(name).includes('"markerName": "core_patch"');
 
 describe('recorded histories', () => {
   let present: WorkflowBundleOption;
@@ -38,9 +38,14 @@ describe('recorded histories', () => {
         'ingest-partition.gap-accepted.json',
         'before-tell-failures/ingest-partition.continued.json',
         'before-tell-failures/ingest-partition.stopped.json',
-        ...['run-pipeline', 'ingest-partition', 'close-windows', 'commit-offsets', 'generate-events'].flatMap(
-          (workflow) => [`${workflow}.continued.json`, `${workflow}.stopped.json`],
-        ),
+        'before-publish-letters/run-pipeline.continued.json',
+        'before-publish-letters/run-pipeline.stopped.json',
+        'publish-letters.stopped.json',
+        'run-pipeline.stopped.json',
+        ...['ingest-partition', 'close-windows', 'commit-offsets', 'generate-events'].flatMap((workflow) => [
+          `${workflow}.continued.json`,
+          `${workflow}.stopped.json`,
+        ]),
       ]),
     );
   });
