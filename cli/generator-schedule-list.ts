@@ -34,7 +34,7 @@ export function scheduleListCommand(settings: readonly SettingName[]): Command {
 const HEADINGS = ['name', 'when', 'profile', 'makes', 'overlap', 'state', 'next runs', 'runs', 'last runs'];
 
 /** A table, a line each; runs that did not take place are told below it. */
-export function listText(schedules: readonly ScheduleReport[]): string {
+function listText(schedules: readonly ScheduleReport[]): string {
   if (schedules.length === 0) return 'There is no schedule; `weir generator schedule --help` shows how to make one.';
   const rows = schedules.map((each) => [
     each.name,

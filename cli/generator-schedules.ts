@@ -22,7 +22,7 @@ export type OverlapName = keyof typeof OVERLAPS;
 export type ScheduleMemo = { readonly spec: GeneratorSpec; readonly when: string; readonly seedFromStart: boolean };
 
 /** `status`: Temporal's word for what became of the run. Times in ISO, to the second. */
-export type ScheduledRun = { readonly at: string; readonly workflowId: string; readonly status: string };
+type ScheduledRun = { readonly at: string; readonly workflowId: string; readonly status: string };
 
 export type ScheduleReport = {
   readonly name: string;
@@ -124,6 +124,8 @@ export function explainSchedule(thrown: unknown, name: string): unknown {
 
 function refusalOf(thrown: unknown): string | null {
   if (!(thrown instanceof Error)) return null;
+  // The client looks at some of a cron line before it asks the server.
+  if (thrown instanceof TypeError && /cron/i.test(thrown.message)) return thrown.message;
   if ('code' in thrown && thrown.code === INVALID_ARGUMENT) {
     return 'details' in thrown && typeof thrown.details === 'string' ? thrown.details : messageOf(thrown);
   }

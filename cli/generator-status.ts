@@ -74,7 +74,7 @@ function print(reports: readonly GeneratorReport[], json: boolean | undefined): 
 const HEADINGS = ['generator', 'topic', 'phase', 'profile', 'seed', 'target/s', 'actual/s', 'behind', 'KB/s', 'sent'];
 
 /** A table with one line each, and below it what needs a sentence. */
-export function reportText(reports: readonly GeneratorReport[]): string {
+function reportText(reports: readonly GeneratorReport[]): string {
   if (reports.length === 0) return 'No generator runs; `weir generator start` starts one.';
   const rows = reports.map((report) => [
     report.name,

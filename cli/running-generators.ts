@@ -50,7 +50,7 @@ export async function runningGenerators({ client }: Control, query = RUNNING): P
  */
 export async function generatorNamed(control: Control, name: string): Promise<Target> {
   const exact = generatorTarget(name);
-  if (await control.isRunning(exact.id)) return exact;
+  if (!/^[\w.-]+$/.test(name) || (await control.isRunning(exact.id))) return exact;
   const ids = await runningGenerators(control, `${RUNNING} AND WorkflowId STARTS_WITH '${exact.id}-'`);
   const runs = ids.filter((id) => isRunOf(id, exact.id));
   const names = runs.map((id) => id.slice(generatorId('').length));
