@@ -16,6 +16,7 @@ import { grouped } from './output.ts';
 const GIVEN = [
   ...(['rate', 'count', 'seed', 'users', 'profile'] as const),
   ...(['late', 'duplicates', 'malformed', 'disorder', 'newerSchema'] as const),
+  ...(['duplicatesLater', 'duplicatesElsewhere', 'clockSkew', 'missingOptional'] as const),
 ];
 
 export type SpecFlags = Partial<Pick<GeneratorSpec, (typeof GIVEN)[number]>> & {
@@ -39,10 +40,18 @@ export function withSpecFlags(command: Command): Command {
     .option('--seed <number>', 'what decides every event (default: chosen anew for each run, and shown)', number)
     .option('--users <number>', `simulated shoppers (default ${grouped(users)})`, number)
     .option('--late <share>', 'share of events that come 10 minutes to an hour too late (default 0)', number)
-    .option('--duplicates <share>', 'share of messages sent twice (default 0)', number)
+    .option('--duplicates <share>', 'share of messages that repeat one of the last seconds (default 0)', number)
     .option('--malformed <share>', 'share of messages that cannot become an event (default 0)', number)
     .option('--disorder <share>', 'share of events out of order within 10 seconds (default 0)', number)
-    .option('--newer-schema <share>', 'share of messages of version 2 of the event schemas (default 0)', number);
+    .option('--newer-schema <share>', 'share of messages of version 2 of the event schemas (default 0)', number)
+    .option(
+      '--duplicates-later <share>',
+      'share of messages that repeat one of three minutes before (default 0)',
+      number,
+    )
+    .option('--duplicates-elsewhere <share>', 'share that repeat one in another partition (default 0)', number)
+    .option('--clock-skew <share>', 'share of devices whose clock is up to 2 minutes wrong (default 0)', number)
+    .option('--missing-optional <share>', 'share that leave out every field they may (default 0)', number);
 }
 
 /** What the profiles do, for the help of whoever takes them. */

@@ -15,15 +15,25 @@ export type GeneratorSpec = {
   /** Share whose event time lies up to `disorderMs` before the time they are sent; keep `disorderMs` below the lateness. */
   readonly disorder: number;
   readonly disorderMs: number;
-  /** Share that repeats an earlier message byte by byte. */
+  /** Share that repeats a message of the last seconds byte by byte, in addition to the events. */
   readonly duplicates: number;
   readonly malformed: number;
-  /** Share whose event time lies `lateFromMs` to `lateToMs` before the time they are sent. */
+  /** Share whose event time lies `lateFromMs` to `lateToMs` before the time they are sent: whole sessions, of travellers. */
   readonly late: number;
   readonly lateFromMs: number;
   readonly lateToMs: number;
   /** Share that is of version 2 of the event schemas, whatever else it is; specs of older builds lack it and mean 0. */
   readonly newerSchema?: number;
+  /** Share that repeats a message of some three minutes before; absent: none. */
+  readonly duplicatesLater?: number;
+  /** Share that repeats a message at once under another key, so that it mostly lands in another partition; absent: none. */
+  readonly duplicatesElsewhere?: number;
+  /** Share of the devices whose clock is wrong, each by an amount of its own; absent: none. */
+  readonly clockSkew?: number;
+  /** By how much at most such a clock is wrong, to either side; absent: 2 minutes. */
+  readonly clockSkewMs?: number;
+  /** Share that leaves out every field it may (then the others carry them all); absent: none. */
+  readonly missingOptional?: number;
   /** By what the rate is multiplied as time passes (profile.ts); absent: steady. */
   readonly profile?: ProfileName;
   /** How long the profile's day, round or climb is; absent: as long as is usual for it. */
@@ -51,6 +61,10 @@ export const GENERATOR_DEFAULTS: Omit<GeneratorSpec, 'topic'> = {
   startTimeMs: null,
 };
 
+const SHARES = [
+  ...(['disorder', 'duplicates', 'malformed', 'late', 'newerSchema'] as const),
+  ...(['duplicatesLater', 'duplicatesElsewhere', 'clockSkew', 'missingOptional'] as const),
+];
 const MAX_RATE = 1_000_000;
 const MAX_USERS = 10_000_000;
 const DAY_MS = 86_400_000;
@@ -103,12 +117,14 @@ function expectTimes(spec: GeneratorSpec, expect: (holds: boolean, sentence: str
 }
 
 function expectShares(spec: GeneratorSpec, expect: (holds: boolean, sentence: string) => void): void {
-  for (const share of ['disorder', 'duplicates', 'malformed', 'late', 'newerSchema'] as const) {
+  for (const share of SHARES) {
     const value = spec[share] ?? 0;
     expect(value >= 0 && value <= 1, `Share ${share} is ${value}, but must lie between 0 and 1.`);
   }
-  const sum = spec.disorder + spec.duplicates + spec.malformed + spec.late;
+  const { duplicatesLater = 0, duplicatesElsewhere = 0, clockSkewMs = 1 } = spec;
+  const sum = spec.disorder + spec.duplicates + duplicatesLater + duplicatesElsewhere + spec.malformed + spec.late;
   expect(!(sum > 1), `The shares disorder, duplicates, malformed and late add up to ${sum}, but may not exceed 1.`);
+  expect(isWhole(clockSkewMs, 1, DAY_MS), `Clock skew of ${clockSkewMs} ms must be 1 ms to one day.`);
   expect(isWhole(spec.disorderMs, 1, DAY_MS), `Disorder of ${spec.disorderMs} ms must be 1 ms to one day.`);
   expect(
     isWhole(spec.lateFromMs, 1, spec.lateToMs) && isWhole(spec.lateToMs, 1, 30 * DAY_MS),

@@ -1,7 +1,7 @@
 // Producers of two versions at once: a share of the messages is of version 2 of the event schemas, and all else stays as it was.
 import { expect, test } from 'vitest';
 
-import { MALFORMED_KINDS } from '../../generator/disorder.ts';
+import { MALFORMED_KINDS } from '../../generator/malformed.ts';
 import { createGeneratorSpec, generatorSpecProblems } from '../../generator/generator-spec.ts';
 import type { GeneratorSpec } from '../../generator/generator-spec.ts';
 import type { Segment } from '../../generator/pace.ts';
