@@ -61,7 +61,7 @@ export async function generatorNamed(control: Control, name: string): Promise<Ta
 }
 
 /** Temporal appends the time of a run to the id that its schedule gives. */
-export function isRunOf(workflowId: string, id: string): boolean {
+function isRunOf(workflowId: string, id: string): boolean {
   return workflowId.startsWith(`${id}-`) && /^-\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(workflowId.slice(id.length));
 }
 
