@@ -37,6 +37,8 @@ export function createCommand({ name, summary, more, examples, settings = [] }: 
     .description(more === undefined ? `${summary}.` : `${summary}.\n\n${more.replaceAll('\n', ' ')}`)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
+    // Else a command takes for itself what is said behind its subcommand: `weir reprocess cancel ID --json` was plain text.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       () => `\nExample:\n${examples.map(([line, does]) => `  $ ${line}\n      ${does}`).join('\n')}\n`,

@@ -28,7 +28,6 @@ export function replaysCommand(): Command {
   return command
     .option('--limit <count>', 'how many', parsedBy(amount(1, 1000)), 20)
     .option('--json', 'print JSON')
-    .enablePositionalOptions()
     .action(async ({ limit, json }: Flags, itself: Command) => {
       const { settings } = settingsOf(itself);
       await withControl(settings, async (control) => {

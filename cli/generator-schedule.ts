@@ -70,7 +70,6 @@ export function scheduleCommand(settings: readonly SettingName[]): Command {
     .option('--paused', 'make it, but let it start nothing until `weir generator schedule resume`')
     .option('--json', 'print the schedule as JSON');
   withSpecFlags(command)
-    .enablePositionalOptions()
     .action(async (name: string | undefined, flags: Flags, called: Command) => {
       const { topic } = settingsOf(called).settings;
       const options = scheduleOptions(topic, name, flags);

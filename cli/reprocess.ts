@@ -62,7 +62,6 @@ export function reprocessCommand(): Command {
     )
     .option('--detach', 'start it and return at once')
     .option('--json', 'print the outcome as JSON')
-    .enablePositionalOptions()
     .action(async (flags: Flags, command: Command) => {
       const { settings } = settingsOf(command);
       await reprocess(settings, flags);
