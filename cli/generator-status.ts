@@ -30,7 +30,7 @@ export function generatorStatusCommand(settings: readonly SettingName[]): Comman
     ],
     settings,
   })
-    .option('--name <name>', 'only this one (default: all that run, whatever their topic)')
+    .option('--name <name>', 'only this one, also when it has ended (default: all that run, whatever their topic)')
     .option('--json', 'print JSON')
     .option('--watch', 'print again every second')
     .action(async ({ name, json, watch }: Flags, command: Command) => {
@@ -43,13 +43,18 @@ export function generatorStatusCommand(settings: readonly SettingName[]): Comman
 }
 
 async function readReports(control: Control, name: string | undefined): Promise<GeneratorReport[]> {
-  const ids = name === undefined ? await runningGenerators(control) : [(await generatorNamed(control, name)).id];
-  const reports = await Promise.all(ids.map(async (id) => await generatorReport(control, id)));
-  const found = reports.filter((report) => report !== null);
-  if (name !== undefined && found.length === 0) {
-    throw new CliFailure(`The generator ${name} does not run; \`weir generator start\` starts one.`);
+  if (name === undefined) {
+    const ids = await runningGenerators(control);
+    const reports = await Promise.all(ids.map(async (id) => await generatorReport(control, id)));
+    return reports.filter((report) => report !== null);
   }
-  return found;
+  // Who asks for one by its name also wants to know how it ended.
+  const { id } = await generatorNamed(control, name);
+  const report = await generatorReport(control, id, { orDid: true });
+  if (report === null) {
+    throw new CliFailure(`There is no generator ${name}; \`weir generator start\` starts one.`);
+  }
+  return [report];
 }
 
 async function watchReports(read: () => Promise<GeneratorReport[]>, json: boolean): Promise<void> {

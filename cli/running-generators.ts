@@ -65,15 +65,20 @@ function isRunOf(workflowId: string, id: string): boolean {
   return workflowId.startsWith(`${id}-`) && /^-\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(workflowId.slice(id.length));
 }
 
-/** What a generator does; null when it has ended meanwhile. */
-export async function generatorReport(control: Control, id: string): Promise<GeneratorReport | null> {
+/** What a generator does, or when `orDid` is set, what one that has ended did; null when there is none. */
+export async function generatorReport(
+  control: Control,
+  id: string,
+  { orDid = false }: { orDid?: boolean } = {},
+): Promise<GeneratorReport | null> {
   const handle = control.client.workflow.getHandle(id);
   const answer = control.client.withDeadline(
     Date.now() + ANSWER_WITHIN_MS,
     async () => await handle.query<GeneratorState>('state'),
   );
   const [described, state] = await Promise.all([handle.describe().catch(() => null), answer.catch(() => null)]);
-  if (described === null || described.status.name !== 'RUNNING') return null;
+  const ended = described !== null && described.status.name !== 'RUNNING';
+  if (described === null || (ended && !orDid)) return null;
   const memo: { spec?: GeneratorSpec } = described.memo ?? {};
   const live = heartbeatOf(described.raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0]);
   const startMs = state?.startedMs ?? described.startTime.getTime();
@@ -81,7 +86,7 @@ export async function generatorReport(control: Control, id: string): Promise<Gen
     id,
     name: id.slice(generatorId('').length),
     topic: state?.topic ?? memo.spec?.topic ?? '-',
-    phase: state?.phase ?? (live ? 'running' : 'no worker answers'),
+    phase: state?.phase ?? phaseOf(described.status.name, live !== null),
     profile: state?.profile ?? memo.spec?.profile ?? 'steady',
     seed: state?.seed ?? memo.spec?.seed ?? null,
     rate: state?.rate ?? live?.rate ?? memo.spec?.rate ?? 0,
@@ -95,9 +100,16 @@ export async function generatorReport(control: Control, id: string): Promise<Gen
     count: state?.count ?? memo.spec?.count ?? null,
     startedAt: new Date(startMs).toISOString(),
     until: typeof state?.untilMs === 'number' ? new Date(state.untilMs).toISOString() : null,
-    message: state?.message ?? (live ? BUSY : SILENT),
+    message: state?.message ?? (ended ? ENDED : live ? BUSY : SILENT),
   };
 }
+
+function phaseOf(status: string, works: boolean): string {
+  if (status !== 'RUNNING') return status.toLowerCase();
+  return works ? 'running' : 'no worker answers';
+}
+
+const ENDED = 'It has ended; only a worker could tell more.';
 
 const BUSY = 'Its worker is too busy to say more.';
 const SILENT = 'No worker answers for it; start one with `weir worker` or `weir up`.';

@@ -90,10 +90,14 @@ test('from an empty topic to verified results, by commands alone', { timeout: 30
     '5',
   ];
   await ok('generator', 'start', ...generator, ...shares, '--seed', '7');
-  await eventually(async () => (await json('generator', 'status', '--name', name)).get('phase') === 'finished', {
-    deadlineMs: 60_000,
-    what: 'the generator has sent everything',
-  });
+  await eventually(
+    async () => {
+      const status = await json('generator', 'status', '--name', name);
+      expect(status.get('generators')).toMatchObject([{ phase: 'finished' }]);
+      return true;
+    },
+    { deadlineMs: 60_000, what: 'the generator has sent everything' },
+  );
   expect(await ok('down')).toContain('Everything is down');
 
   const before = Object.fromEntries(await json('status'));
