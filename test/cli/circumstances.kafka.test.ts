@@ -125,6 +125,13 @@ describe('status on a migrated schema, with no worker up', () => {
       rates: { producedPerSecond: 0, committedPerSecond: 0 },
       totals: { ...counts, windows: 0, lateWaiting: 0, lateLeftOut: 0 },
       letters: { open: 0, parked: 0, atLeast: false, reasons: [] },
+      publication: {
+        topic: `${topic}.dead-letters`,
+        waiting: 0,
+        waitedSeconds: 0,
+        atLeast: false,
+        problem: null,
+      },
       workers: [],
       windows: { event_counts: 0, user_activity: 0, purchase_metrics: 0, session_metrics: 0, device_stats: 0 },
       partitions: [0, 1].map((number) => ({ partition: number, ...partition, ...counts })),
