@@ -69,14 +69,13 @@ export function scheduleCommand(settings: readonly SettingName[]): Command {
     )
     .option('--paused', 'make it, but let it start nothing until `weir generator schedule resume`')
     .option('--json', 'print the schedule as JSON');
-  withSpecFlags(command)
-    .action(async (name: string | undefined, flags: Flags, called: Command) => {
-      const { topic } = settingsOf(called).settings;
-      const options = scheduleOptions(topic, name, flags);
-      const report = await createSchedule(called, options, nameOf(options));
-      if (flags.json) printJson(report);
-      else print(report);
-    });
+  withSpecFlags(command).action(async (name: string | undefined, flags: Flags, called: Command) => {
+    const { topic } = settingsOf(called).settings;
+    const options = scheduleOptions(topic, name, flags);
+    const report = await createSchedule(called, options, nameOf(options));
+    if (flags.json) printJson(report);
+    else print(report);
+  });
   command.addCommand(scheduleListCommand(settings));
   for (const verb of ['pause', 'resume', 'trigger', 'remove'] as const)
     command.addCommand(scheduleVerb(verb, settings));
