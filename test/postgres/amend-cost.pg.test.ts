@@ -32,11 +32,11 @@ function chance(seed: number): (below: number) => number {
 function anyEvent(draw: (below: number) => number): StoredEvent {
   const type = TYPES[draw(3)] ?? 'page_view';
   const bought = type === 'purchase' ? { amount: `${draw(500)}.${10 + draw(90)}`, currency: `E${draw(2)}R` } : {};
-  return storedEvent(new Date(START_MS + draw(25) * PANE_MS + draw(PANE_MS)).toISOString(), {
+  return storedEvent(new Date(START_MS + draw(12) * PANE_MS + draw(PANE_MS)).toISOString(), {
     type,
     ...bought,
-    user: `u${draw(6)}`,
-    session: `s${draw(6)}`,
+    user: `u${draw(3)}`,
+    session: `s${draw(3)}`,
     device: `d${draw(2)}`,
     location: `l${draw(2)}`,
   });
