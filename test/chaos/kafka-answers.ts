@@ -15,14 +15,20 @@ function names(topic: string, { chunk, at }: { chunk: Buffer; at: number }): boo
   return chunk.length >= end && chunk.readInt16BE(at) === topic.length && chunk.toString('utf8', at + 2, end) === topic;
 }
 
-/** The middle of an answer that brings records of `topic`; `found` is called when there is one. */
+/** How far behind the beginning of `chunk` the middle of its answer lies; null unless it brings records of `topic`. */
+export function middleOfFetch(topic: string, chunk: Buffer): number | null {
+  if (!names(topic, { chunk, at: BEFORE_FETCHED_TOPIC })) return null;
+  const bytes = 4 + chunk.readInt32BE(0);
+  return bytes < EMPTY_FETCH_BYTES + topic.length ? null : Math.floor(bytes / 2);
+}
+
+/** The middle of an answer that brings records of `topic`, or the end of its first chunk; `found` is called when there is one. */
 export function midFetch(topic: string, found: () => void): FindPoint {
   return (chunk, from) => {
-    if (from !== 'server' || !names(topic, { chunk, at: BEFORE_FETCHED_TOPIC })) return null;
-    const bytes = 4 + chunk.readInt32BE(0);
-    if (bytes < EMPTY_FETCH_BYTES + topic.length) return null;
+    const middle = from === 'server' ? middleOfFetch(topic, chunk) : null;
+    if (middle === null) return null;
     found();
-    return Math.min(chunk.length, Math.floor(bytes / 2));
+    return Math.min(chunk.length, middle);
   };
 }
 
