@@ -40,11 +40,19 @@ describe('recorded histories', () => {
         'before-tell-failures/ingest-partition.stopped.json',
         'before-publish-letters/run-pipeline.continued.json',
         'before-publish-letters/run-pipeline.stopped.json',
-        'publish-letters.stopped.json',
-        'run-pipeline.stopped.json',
-        ...['ingest-partition', 'close-windows', 'commit-offsets', 'generate-events'].flatMap((workflow) => [
+        'ingest-partition.rewound.json',
+        ...[
+          'run-pipeline',
+          'ingest-partition',
+          'close-windows',
+          'commit-offsets',
+          'publish-letters',
+          'generate-events',
+        ].flatMap((workflow) => [`${workflow}.continued.json`, `${workflow}.stopped.json`]),
+        ...['replay-dead-letters', 'reprocess'].flatMap((workflow) => [
           `${workflow}.continued.json`,
-          `${workflow}.stopped.json`,
+          `${workflow}.cancelled.json`,
+          `${workflow}.done.json`,
         ]),
       ]),
     );
