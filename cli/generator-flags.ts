@@ -54,6 +54,14 @@ export function withSpecFlags(command: Command): Command {
     .option('--missing-optional <share>', 'share that leave out every field they may (default 0)', number);
 }
 
+/** Adds the flag that makes history instead of the present. `what`: what becomes of it. */
+export function withStartTime(command: Command, what: string): Command {
+  return command.option('--start-time <time>', what, isoTime);
+}
+
+/** A seed for who gives none: the same one would tell the same story again. */
+export const newSeed = (): number => Math.floor(Date.now() / 1000);
+
 /** What the profiles do, for the help of whoever takes them. */
 export const PROFILES_EXPLAINED = [
   'Profiles: steady; daily: a day around the rate, twice as much in the evening (UTC); burst: a flash sale, twenty times the',
@@ -81,14 +89,15 @@ export function specOf(
 }
 
 /** A specification in a few words: "2,000/s, burst, for 10m, into topic orders". */
-export function specSentence(spec: GeneratorSpec): string {
-  const { rate, profile = 'steady', profileMs, forMs, count, topic } = spec;
+export const specSentence = (spec: GeneratorSpec): string => `${paceSentence(spec)}, into topic ${spec.topic}`;
+
+/** How many it makes, and how fast: "2,000/s, burst, for 10m". */
+export function paceSentence({ rate, profile = 'steady', profileMs, forMs, count }: GeneratorSpec): string {
   return [
     `${grouped(rate)}/s`,
     profileMs === undefined ? profile : `${profile} over ${formatDuration(profileMs)}`,
     ...(forMs === undefined ? [] : [`for ${formatDuration(forMs)}`]),
     ...(count === null ? [] : [`${grouped(count)} messages`]),
-    `into topic ${topic}`,
   ].join(', ');
 }
 
@@ -100,4 +109,13 @@ export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.');
   return value;
+}
+
+/** Parser of a time for an option, to epoch ms. */
+function isoTime(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) {
+    throw new InvalidArgumentError('Write an ISO time with its offset, such as 2026-01-01T00:00:00Z.');
+  }
+  return ms;
 }

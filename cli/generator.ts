@@ -1,5 +1,4 @@
 // `weir generator`: starts workflows that make events, changes their rate, stops them; what they do and when are beside it.
-import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import { GENERATOR_DEFAULTS } from '../generator/generator-spec.ts';
@@ -8,9 +7,20 @@ import type { SettingName } from '../pipeline/setting-table.ts';
 import type { GeneratorState } from '../workflows/generator-state.ts';
 import { createCommand, settingsOf } from './command.ts';
 import { CliFailure } from './failure.ts';
-import { PROFILES_EXPLAINED, number, specOf, specSentence, withSpecFlags } from './generator-flags.ts';
+import { generatorExportCommand } from './generator-export.ts';
+import {
+  PROFILES_EXPLAINED,
+  newSeed,
+  number,
+  specOf,
+  specSentence,
+  withSpecFlags,
+  withStartTime,
+} from './generator-flags.ts';
 import type { SpecFlags } from './generator-flags.ts';
+import { generatorPreviewCommand } from './generator-preview.ts';
 import { scheduleCommand, unscheduleCommand } from './generator-schedule.ts';
+import { generatorStatsCommand } from './generator-stats.ts';
 import { generatorStatusCommand } from './generator-status.ts';
 import { grouped, printJson, printLine } from './output.ts';
 import { generatorNamed } from './running-generators.ts';
@@ -23,10 +33,11 @@ const WHERE_TEMPORAL: readonly SettingName[] = ['topic', 'home', 'temporalAddres
 export function generatorCommand(): Command {
   return createCommand({
     name: 'generator',
-    summary: 'make events: start, stop, change the rate, at once or on a schedule',
+    summary: 'make events: start, stop, change the rate, at once or on a schedule; or look at them, without Kafka',
     examples: [
       ['weir generator start --rate 2000', 'six types of events of simulated shoppers, 2,000 a second'],
       ['weir generator status --watch', 'what every generator does'],
+      ['weir generator preview --events 20', 'what such events look like'],
     ],
   })
     .addCommand(startCommand())
@@ -36,13 +47,16 @@ export function generatorCommand(): Command {
     .addCommand(verb('resume', 'go on making events, from the present moment'))
     .addCommand(generatorStatusCommand(WHERE_TEMPORAL))
     .addCommand(scheduleCommand(WHERE_TEMPORAL))
-    .addCommand(unscheduleCommand(WHERE_TEMPORAL));
+    .addCommand(unscheduleCommand(WHERE_TEMPORAL))
+    .addCommand(generatorPreviewCommand())
+    .addCommand(generatorExportCommand())
+    .addCommand(generatorStatsCommand());
 }
 
 type StartFlags = SpecFlags & { readonly name: string; readonly startTime?: number; readonly json?: boolean };
 
 function startCommand(): Command {
-  return withSpecFlags(
+  const start = withSpecFlags(
     createCommand({
       name: 'start',
       summary: 'start a generator; its workflow runs on the workers until its end is reached or it is stopped',
@@ -60,15 +74,13 @@ function startCommand(): Command {
       ],
       settings: WHERE_TEMPORAL,
     }).option('--name <name>', 'name of the generator', GENERATOR_DEFAULTS.name),
-  )
-    .option('--start-time <time>', 'make history from this ISO time on, as fast as possible', isoTime)
+  );
+  return withStartTime(start, 'make history from this ISO time on, as fast as possible')
     .option('--json', 'print the specification as JSON')
     .action(async (flags: StartFlags, command: Command) => {
       const { settings } = settingsOf(command);
-      // A new seed for every start: the same one would tell the same story again.
-      const seed = Math.floor(Date.now() / 1000);
       const { topic } = settings;
-      const spec = specOf({ topic, name: flags.name, seed, startTimeMs: flags.startTime ?? null }, flags);
+      const spec = specOf({ topic, name: flags.name, seed: newSeed(), startTimeMs: flags.startTime ?? null }, flags);
       await withControl(settings, async (control) => {
         const id = generatorId(spec.name);
         if (await control.isRunning(id)) {
@@ -166,10 +178,3 @@ const DONE: Record<UpdateName, (state: GeneratorState) => string> = {
 
 const sentOf = ({ nextIndex, count }: GeneratorState): string =>
   `${grouped(nextIndex)}${count === null ? '' : ` of ${grouped(count)}`} messages sent`;
-
-function isoTime(text: string): number {
-  const ms = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms))
-    throw new InvalidArgumentError('Write an ISO time with its offset, such as 2026-01-01T00:00:00Z.');
-  return ms;
-}

@@ -1,53 +1,60 @@
 // The shop's report: what a run of events amounts to; the mix of types, the sessions, and how the funnel narrows.
 import { EVENT_TYPES } from '../pipeline/event.ts';
 import type { EventFields, EventType } from '../pipeline/event.ts';
+import { Census, FUNNEL_STEPS } from './session-census.ts';
+import type { FunnelStep, SessionCensus } from './session-census.ts';
 
-const FUNNEL_STEPS = ['view', 'click', 'cart', 'purchase'] as const;
-type FunnelStep = (typeof FUNNEL_STEPS)[number];
+/** Shares are fractions of all events; a type that does not come up has 0. */
+type TypeShare = { readonly type: EventType; readonly events: number; readonly share: number };
 
 /**
- * `mix`: share of each type. `funnel`: for each step the sessions that `reached` it after all those before it, and the `rate` of
- * those among the sessions at the step before; at the first, among all.
+ * `users`: how many, exact up to a million, `null` above it. `funnel`: for each step the sessions that `reached` it after all
+ * those before it, and the `rate` of those among the sessions at the step before; at the first, among all.
  */
-type ShopReport = {
+export type ShopReport = {
   readonly events: number;
-  readonly users: number;
-  readonly sessions: number;
-  readonly mix: ReadonlyMap<EventType, number>;
+  readonly users: number | null;
+  readonly sessions: SessionCensus;
+  readonly mix: readonly TypeShare[];
   readonly funnel: readonly { readonly step: FunnelStep; readonly reached: number; readonly rate: number }[];
 };
 
-const STEP_OF: Partial<Record<EventType, number>> = { page_view: 0, item_click: 1, cart_add: 2, purchase: 3 };
+const MOST_USERS = 1_000_000;
 
-/** Takes valid events in the order in which they happened, and reports at any time on those so far. */
-export function createShopReport(): { add(event: EventFields): void; report(): ShopReport } {
+/** Takes valid events with their event times (epoch ms), told in whatever order; `close` ends it. Bounded memory. */
+export function createShopReport(): { add(event: EventFields, atMs: number): void; close(): ShopReport } {
   const counts = new Map<EventType, number>();
   const users = new Set<string>();
-  const steps = new Map<string, number>();
+  const census = new Census();
   let events = 0;
   return {
-    add(event) {
+    add(event, atMs) {
       events += 1;
-      users.add(event.user_id);
+      if (users.size <= MOST_USERS) users.add(event.user_id);
       counts.set(event.event_type, (counts.get(event.event_type) ?? 0) + 1);
-      const reached = steps.get(event.session_id) ?? 0;
-      steps.set(event.session_id, STEP_OF[event.event_type] === reached ? reached + 1 : reached);
+      census.add(event, atMs);
     },
-    report() {
-      const reaching = (least: number): number => [...steps.values()].filter((most) => most >= least).length;
-      const funnel = FUNNEL_STEPS.map((step, nth) => {
-        const reached = reaching(nth + 1);
-        return { step, reached, rate: share(reached, reaching(nth)) };
-      });
+    close() {
+      const sessions = census.close();
+      const reaching = (nth: number): number => (nth < 0 ? sessions.sessions : (sessions.reached[nth] ?? 0));
       return {
         events,
-        users: users.size,
-        sessions: steps.size,
-        mix: new Map(EVENT_TYPES.map((type) => [type, share(counts.get(type) ?? 0, events)])),
-        funnel,
+        users: users.size > MOST_USERS ? null : users.size,
+        sessions,
+        mix: EVENT_TYPES.map((type) => ({
+          type,
+          events: counts.get(type) ?? 0,
+          share: shareOf(counts.get(type) ?? 0, events),
+        })),
+        funnel: FUNNEL_STEPS.map((step, nth) => ({
+          step,
+          reached: reaching(nth),
+          rate: shareOf(reaching(nth), reaching(nth - 1)),
+        })),
       };
     },
   };
 }
 
-const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+/** A part of a whole as a fraction; 0 of nothing. */
+export const shareOf = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);

@@ -7,6 +7,7 @@ import type { GeneratorSpec } from '../../generator/generator-spec.ts';
 import type { Segment } from '../../generator/pace.ts';
 import { createMessageMaker } from '../../generator/produced-message.ts';
 import { createShopReport } from '../../generator/shop-report.ts';
+import type { ShopReport } from '../../generator/shop-report.ts';
 import { isBot } from '../../generator/shoppers.ts';
 import { createWorld } from '../../generator/world.ts';
 import { EVENT_TYPES } from '../../pipeline/event.ts';
@@ -40,10 +41,10 @@ function sessionsOf(events: readonly Told[]): Map<string, Told[]> {
   return sessions;
 }
 
-function reportOf(events: readonly EventFields[]) {
+function reportOf(events: readonly Told[]): ShopReport {
   const report = createShopReport();
-  for (const event of events) report.add(event);
-  return report.report();
+  for (const event of events) report.add(event, event.atMs);
+  return report.close();
 }
 
 const isBots = ({ user_id: user }: EventFields): boolean => isBot(Number(user.slice('user_'.length)));
@@ -54,18 +55,19 @@ const sessions = sessionsOf(usual);
 test.each([1, 2, 3])('the six types come in their shares within one percentage point (seed %i)', (seed) => {
   const events = tell({ seed, rate: 100 + 400 * seed }, 200_000);
   const { mix } = reportOf(events);
-  for (const type of EVENT_TYPES) expect(Math.abs((mix.get(type) ?? 0) - MIX[type])).toBeLessThan(0.01);
+  expect(mix.map(({ type }) => type)).toEqual(EVENT_TYPES);
+  for (const { type, share } of mix) expect(Math.abs(share - MIX[type])).toBeLessThan(0.01);
 });
 
 test('the funnel narrows at every step, and some sessions get through', () => {
   const { funnel, sessions: all } = reportOf(usual);
-  expect(all).toBe(sessions.size);
+  expect(all.sessions).toBe(sessions.size);
   expect(funnel.map(({ step }) => step)).toEqual(['view', 'click', 'cart', 'purchase']);
   for (const { rate } of funnel) {
     expect(rate).toBeGreaterThan(0.5);
     expect(rate).toBeLessThan(0.95);
   }
-  const bought = (funnel.at(-1)?.reached ?? 0) / all;
+  const bought = (funnel.at(-1)?.reached ?? 0) / all.sessions;
   expect(bought).toBeGreaterThan(0.15);
   expect(bought).toBeLessThan(0.5);
 });
@@ -171,7 +173,7 @@ describe.each([
   // So short a run tells of more beginnings than ends.
   test('the mix stays near', () => {
     const { mix } = reportOf(events);
-    for (const type of EVENT_TYPES) expect(Math.abs((mix.get(type) ?? 0) - MIX[type])).toBeLessThan(0.02);
+    for (const { type, share } of mix) expect(Math.abs(share - MIX[type])).toBeLessThan(0.02);
   });
 });
 
