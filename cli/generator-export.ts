@@ -7,8 +7,9 @@ import { listenForInterrupts } from '../workers/interrupts.ts';
 import { createCommand } from './command.ts';
 import { CliFailure } from './failure.ts';
 import { PROFILES_EXPLAINED, paceSentence } from './generator-flags.ts';
-import { offlineRun, withOfflineFlags } from './offline-run.ts';
-import type { OfflineFlags, OfflineRun } from './offline-run.ts';
+import { withOfflineFlags } from './offline-flags.ts';
+import type { OfflineFlags } from './offline-flags.ts';
+import type { OfflineRun } from './offline-run.ts';
 import { grouped, plural, printJson, printLine, printProgress } from './output.ts';
 import { openProgressLine, progressBar } from './progress-line.ts';
 import { openWholeFile, standardOutput } from './whole-file.ts';
@@ -41,6 +42,8 @@ export function generatorExportCommand(): Command {
     .option('--force', 'replace a file that is there already')
     .option('--json', 'print what was written as JSON')
     .action(async (flags: Flags) => {
+      // Loaded here: the names of a whole shop, which no other command needs, take longer than all the rest.
+      const { offlineRun } = await import('./offline-run.ts');
       const run = offlineRun(flags);
       if (run.endIndex === Infinity) {
         throw new CliFailure('Say where the export ends: --count 100000 or --for 1h; else it would go on for ever.');

@@ -1,14 +1,13 @@
 // `weir generator preview`: the first events that a generator would make, as people read them; no server is needed.
 import type { Command } from 'commander';
 
-import { createWorld } from '../generator/world.ts';
 import { amount } from '../pipeline/setting-values.ts';
 import { createCommand, parsedBy } from './command.ts';
 import { PROFILES_EXPLAINED, paceSentence } from './generator-flags.ts';
-import { offlineRun, withOfflineFlags } from './offline-run.ts';
-import type { OfflineFlags, OfflineRun } from './offline-run.ts';
+import { withOfflineFlags } from './offline-flags.ts';
+import type { OfflineFlags } from './offline-flags.ts';
+import type { OfflineRun } from './offline-run.ts';
 import { plural, printJson, printLine, tableOf } from './output.ts';
-import { describeMessages } from './told-message.ts';
 import type { ToldMessage } from './told-message.ts';
 
 type Flags = OfflineFlags & { readonly events: number; readonly skip: number; readonly json?: boolean };
@@ -35,10 +34,12 @@ export function generatorPreviewCommand(): Command {
     .option('--skip <count>', 'how many messages to leave out before them', parsedBy(amount(0, 1e12)), 0);
   return withOfflineFlags(command)
     .option('--json', 'print the messages as JSON')
-    .action((flags: Flags) => {
+    .action(async (flags: Flags) => {
+      // Loaded here: the names of a whole shop, which no other command needs, take longer than all the rest.
+      const { offlineRun } = await import('./offline-run.ts');
+      const { describeMessages } = await import('./told-message.ts');
       const run = offlineRun(flags);
-      const messages = run.messages(flags.skip, flags.skip + flags.events);
-      const told = describeMessages(messages, createWorld(run.spec).items);
+      const told = describeMessages(run.messages(flags.skip, flags.skip + flags.events), run.items);
       if (flags.json)
         printJson({ seed: run.spec.seed, startTime: new Date(run.startMs).toISOString(), messages: told });
       else printPreview(run, told);

@@ -1,29 +1,23 @@
 // Messages of a generator without any server: what a preview and an export have in common.
-import type { Command } from 'commander';
-
+import type { Item } from '../generator/catalogue.ts';
 import { createMessageMaker } from '../generator/produced-message.ts';
 import type { ProducedMessage } from '../generator/produced-message.ts';
 import type { GeneratorSpec } from '../generator/generator-spec.ts';
 import { wholeRun } from '../generator/whole-run.ts';
+import { createWorld } from '../generator/world.ts';
 import { SETTINGS } from '../pipeline/setting-table.ts';
-import { newSeed, specOf, withSpecFlags, withStartTime } from './generator-flags.ts';
-import type { SpecFlags } from './generator-flags.ts';
-
-export type OfflineFlags = SpecFlags & { readonly startTime?: number };
+import { newSeed, specOf } from './generator-flags.ts';
+import type { OfflineFlags } from './offline-flags.ts';
 
 /** `endIndex`: infinite where neither count nor duration was given. `startMs`: when the first message is due, epoch ms. */
 export type OfflineRun = {
   readonly spec: GeneratorSpec;
   readonly startMs: number;
   readonly endIndex: number;
+  readonly items: readonly Item[];
   /** Messages from `fromIndex` up to, not including, `toIndex`. */
   messages(fromIndex: number, toIndex: number): ProducedMessage[];
 };
-
-/** Adds the flags that say which messages. */
-export function withOfflineFlags(command: Command): Command {
-  return withStartTime(withSpecFlags(command), 'when the first message is due, an ISO time (default: now)');
-}
 
 /** The messages that `weir generator start` with these flags would make. Throws CliFailure with every problem. */
 export function offlineRun({ startTime, ...flags }: OfflineFlags): OfflineRun {
@@ -37,6 +31,7 @@ export function offlineRun({ startTime, ...flags }: OfflineFlags): OfflineRun {
     spec,
     startMs,
     endIndex,
+    items: createWorld(spec).items,
     messages: (fromIndex, toIndex) => maker.messages(segment, fromIndex, Math.min(toIndex, endIndex)),
   };
 }
