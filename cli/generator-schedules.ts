@@ -124,8 +124,8 @@ export function explainSchedule(thrown: unknown, name: string): unknown {
 
 function refusalOf(thrown: unknown): string | null {
   if (!(thrown instanceof Error)) return null;
-  // The client looks at some of a cron line before it asks the server.
-  if (thrown instanceof TypeError && /cron/i.test(thrown.message)) return thrown.message;
+  // What the server refuses, and what the client refuses before it asks, comes as a TypeError that the client itself throws.
+  if (thrown instanceof TypeError && /^.*\n\s+at .*@temporalio.client/.test(thrown.stack ?? '')) return thrown.message;
   if ('code' in thrown && thrown.code === INVALID_ARGUMENT) {
     return 'details' in thrown && typeof thrown.details === 'string' ? thrown.details : messageOf(thrown);
   }

@@ -91,7 +91,7 @@ function reportText(reports: readonly GeneratorReport[]): string {
     rateText(report.actual),
     report.behindMs === null ? '-' : behindText(report.behindMs),
     grouped(report.bytesPerSecond / 1000),
-    `${grouped(report.acknowledged)}${report.count === null ? '' : ` of ${grouped(report.count)}`}`,
+    `${report.acknowledged === null ? '-' : grouped(report.acknowledged)}${report.count === null ? '' : ` of ${grouped(report.count)}`}`,
   ]);
   const sentences = reports.flatMap((report) => [
     ...(report.until === null ? [] : [`${report.name} goes on until ${report.until.slice(0, 19)}Z.`]),

@@ -10,7 +10,7 @@ import type { Control, Target } from './temporal-control.ts';
 
 /**
  * `target`, `actual`: messages a second that the schedule asks for and that Kafka acknowledged; `behindMs`: how late the next
- * one is; `errors`: by kind, of the present lease. null where nobody sends just now.
+ * one is; `errors`: by kind, of the present lease. null where nobody sends just now; `acknowledged` where nobody can tell.
  */
 export type GeneratorReport = {
   readonly id: string;
@@ -26,7 +26,7 @@ export type GeneratorReport = {
   readonly bytesPerSecond: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly trouble: string | null;
-  readonly acknowledged: number;
+  readonly acknowledged: number | null;
   readonly count: number | null;
   readonly startedAt: string;
   readonly until: string | null;
@@ -34,7 +34,7 @@ export type GeneratorReport = {
 };
 
 /** Who does not answer by then is shown as its last heartbeat tells. */
-const ANSWER_WITHIN_MS = 2_000;
+const ANSWER_WITHIN_MS = 800;
 const RUNNING = "WorkflowType = 'generateEvents' AND ExecutionStatus = 'Running'";
 
 /** Workflow ids of the generators that run now, of every topic. */
@@ -57,8 +57,16 @@ export async function generatorNamed(control: Control, name: string): Promise<Ta
   if (runs.length > 1) {
     throw new CliFailure(`${runs.length} runs of ${name} go on; say which with --name: ${names.join(', ')}.`);
   }
-  return generatorTarget(names[0] ?? name);
+  const [only] = names;
+  if (only !== undefined) return generatorTarget(only);
+  const others = (await runningGenerators(control)).map((id) => id.slice(generatorId('').length));
+  if (others.length === 0) return exact;
+  const some = others.slice(0, SOME).join(', ') + (others.length > SOME ? ', ...' : '');
+  return { ...exact, startHint: `say with --name which is meant: ${some}` };
 }
+
+/** Names that a sentence has room for. */
+const SOME = 5;
 
 /** Temporal appends the time of a run to the id that its schedule gives. */
 function isRunOf(workflowId: string, id: string): boolean {
@@ -69,11 +77,11 @@ function isRunOf(workflowId: string, id: string): boolean {
 export async function generatorReport(
   control: Control,
   id: string,
-  { orDid = false }: { orDid?: boolean } = {},
+  { orDid = false, withinMs = ANSWER_WITHIN_MS }: { orDid?: boolean; withinMs?: number } = {},
 ): Promise<GeneratorReport | null> {
   const handle = control.client.workflow.getHandle(id);
   const answer = control.client.withDeadline(
-    Date.now() + ANSWER_WITHIN_MS,
+    Date.now() + withinMs,
     async () => await handle.query<GeneratorState>('state'),
   );
   const [described, state] = await Promise.all([handle.describe().catch(() => null), answer.catch(() => null)]);
@@ -96,7 +104,7 @@ export async function generatorReport(
     bytesPerSecond: live?.bytesPerSecond ?? 0,
     errors: live?.errors ?? {},
     trouble: live?.trouble ?? state?.failures.message ?? null,
-    acknowledged: Math.max(state?.nextIndex ?? 0, live?.nextIndex ?? 0),
+    acknowledged: state === null && live === null ? null : Math.max(state?.nextIndex ?? 0, live?.nextIndex ?? 0),
     count: state?.count ?? memo.spec?.count ?? null,
     startedAt: new Date(startMs).toISOString(),
     until: typeof state?.untilMs === 'number' ? new Date(state.untilMs).toISOString() : null,
@@ -104,15 +112,18 @@ export async function generatorReport(
   };
 }
 
+/** The phase of a generator that nobody works on. */
+export const NO_WORKER = 'no worker answers';
+
 function phaseOf(status: string, works: boolean): string {
   if (status !== 'RUNNING') return status.toLowerCase();
-  return works ? 'running' : 'no worker answers';
+  return works ? 'running' : NO_WORKER;
 }
 
 const ENDED = 'It has ended; only a worker could tell more.';
 
 const BUSY = 'Its worker is too busy to say more.';
-const SILENT = 'No worker answers for it; start one with `weir worker` or `weir up`.';
+export const SILENT = 'No worker answers for it; start one with `weir worker` or `weir up`.';
 
 type Payload = Parameters<typeof defaultPayloadConverter.fromPayload>[0];
 

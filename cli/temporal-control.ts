@@ -45,7 +45,7 @@ export async function openControl({ address, namespace }: { address: string; nam
   const client = new TemporalClient({ connection, namespace });
   const ask = async <Answer>(
     target: Target,
-    withinMs: number,
+    { withinMs, isOrder }: { withinMs: number; isOrder: boolean },
     question: (handle: WorkflowHandle) => Promise<Answer>,
   ): Promise<Answer> => {
     try {
@@ -54,14 +54,15 @@ export async function openControl({ address, namespace }: { address: string; nam
         async () => await question(client.workflow.getHandle(target.id)),
       );
     } catch (thrown) {
-      throw await explainSilence(client, target, thrown);
+      throw await explainSilence(client, { ...target, isOrder }, thrown);
     }
   };
   return {
     client,
     update: async (target, name, { args = [], withinMs = ANSWER_TIMEOUT_MS } = {}) =>
-      await ask(target, withinMs, async (handle) => await sendUpdate(handle, name, args)),
-    state: async (target) => await ask(target, ANSWER_TIMEOUT_MS, async (handle) => await handle.query('state')),
+      await ask(target, { withinMs, isOrder: true }, async (handle) => await sendUpdate(handle, name, args)),
+    state: async (target) =>
+      await ask(target, { withinMs: ANSWER_TIMEOUT_MS, isOrder: false }, async (handle) => await handle.query('state')),
     isRunning: async (id) => await isRunning(client, id),
     close: async () => await connection.close(),
   };
@@ -83,14 +84,22 @@ async function isRunning(client: Client, id: string): Promise<boolean> {
   }
 }
 
-async function explainSilence(client: Client, { id, title, startHint }: Target, thrown: unknown): Promise<unknown> {
+type Asked = Target & { readonly isOrder: boolean };
+
+async function explainSilence(
+  client: Client,
+  { id, title, startHint, isOrder }: Asked,
+  thrown: unknown,
+): Promise<unknown> {
   if (isNotFound(thrown)) return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
   if (!isSilence(thrown)) return new CliFailure(`${title} refuses: ${rootMessage(thrown)}.`, { cause: thrown });
   if (!(await isRunning(client, id).catch(() => true))) {
     return new CliFailure(`${title} does not run; ${startHint}.`, { cause: thrown });
   }
+  // Temporal keeps the Update for a while, and gives it to the next worker.
+  const later = isOrder ? ' What was asked may be done then.' : '';
   return new CliFailure(
-    `${title} does not answer: most likely no worker is up; start one with \`weir worker\` or \`weir up\`.`,
+    `${title} does not answer: most likely no worker is up; start one with \`weir worker\` or \`weir up\`.${later}`,
     { cause: thrown },
   );
 }
