@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { openTopicObserver } from '../kafka/topics.ts';
 import type { TopicObserver } from '../kafka/topics.ts';
 import type { CloseMetrics } from '../observability/metrics.ts';
-import { lastWindowEndOfAny } from '../pipeline/aggregates.ts';
+import { lastEndOfAny, sessionRulesOf } from '../pipeline/session.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import { paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
@@ -144,7 +144,7 @@ class Watch {
     );
     if (!reached) return null;
     // One event that claims a year far off must not make all later events late: nothing moves event time further than this.
-    const furthestMs = lastWindowEndOfAny(nowMs + spec.maxFutureMs);
+    const furthestMs = lastEndOfAny(nowMs + spec.maxFutureMs, sessionRulesOf(spec));
     return { atMs: lastWindowEndMs === null ? null : Math.min(lastWindowEndMs, furthestMs) };
   }
 

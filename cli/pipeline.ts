@@ -18,6 +18,8 @@ const RULES: readonly SettingName[] = [
   'maxFutureMs',
   'amendHorizonMs',
   'amendIntervalMs',
+  'sessionGapMs',
+  'sessionMaxMs',
   'retentionMs',
 ];
 

@@ -128,7 +128,7 @@ export class StatusReader {
         countClosedWindows(this.pool, schema),
         lateEventsWaiting(this.pool, { topic, schema }),
         countLateLeftOut(this.pool, schema),
-        lastWindowEnd(this.pool, { schema }),
+        lastWindowEnd(this.pool, this.#settings),
         countUndecidedLetters(this.pool, schema),
         readPublication(this.pool, { schema, topic, brokers }),
         readRuns(this.pool, { schema, topic }),
@@ -136,7 +136,7 @@ export class StatusReader {
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
     const low = this.#lowWatermark(offsets, checkpoints, { ...clock, lastWindowEndMs });
-    const closable = await hasClosableWindows(this.pool, schema, { ...clock, lowWatermarkMs: low.ms });
+    const closable = await hasClosableWindows(this.pool, this.#settings, { ...clock, lowWatermarkMs: low.ms });
     const totals = {
       recorded: sum(runs.map(({ counts }) => counts.recorded)),
       duplicate: sum(runs.map(({ counts }) => counts.duplicate)),

@@ -70,7 +70,7 @@ async function readEventTime(settings: Settings): Promise<EventTimeFacts> {
   const reader = await openStatusReader(rules);
   try {
     const report = await reader.read();
-    const lastWindowEndMs = await lastWindowEnd(reader.pool, settings);
+    const lastWindowEndMs = await lastWindowEnd(reader.pool, rules);
     const { nowMs } = await readClock(reader.pool, settings);
     return factsOf(report, { ...rules, lastWindowEndMs, nowMs, workflows });
   } finally {

@@ -1,6 +1,5 @@
 // What keeps the workflows of a topic from their work, asked of themselves: paused, failing, not running, nobody answers.
 import { pipelineId } from '../pipeline/ids.ts';
-import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import type { PipelineState, WindowsState } from '../workflows/commands.ts';
 import { CliFailure } from './failure.ts';
@@ -8,7 +7,8 @@ import { pipelineTarget, windowsTarget } from './targets.ts';
 import type { Control } from './temporal-control.ts';
 import { withControl } from './with-servers.ts';
 
-type Rules = Pick<PipelineSpec, 'latenessMs' | 'idleAfterMs' | 'maxFutureMs'>;
+const RULES = ['latenessMs', 'idleAfterMs', 'maxFutureMs', 'sessionGapMs', 'sessionMaxMs'] as const;
+type Rules = Pick<Settings, (typeof RULES)[number]>;
 
 /** `resting`: by partition, why it does not read. `rules`: what the running pipeline was given, as far as it is known. */
 export type WorkflowTroubles = {
@@ -50,8 +50,7 @@ async function rulesOf({ client }: Control, topic: string): Promise<Partial<Rule
   const spec: unknown = memo?.spec;
   if (typeof spec !== 'object' || spec === null) return {};
   const given = new Map(Object.entries(spec));
-  const names = ['latenessMs', 'idleAfterMs', 'maxFutureMs'] as const;
   return Object.fromEntries(
-    names.map((name) => [name, given.get(name)]).filter(([, value]) => typeof value === 'number'),
+    RULES.map((name) => [name, given.get(name)]).filter(([, value]) => typeof value === 'number'),
   );
 }

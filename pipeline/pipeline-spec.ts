@@ -12,4 +12,7 @@ export type PipelineSpec = {
   /** Time that late events are collected before their windows are recomputed. */
   readonly amendIntervalMs: number;
   readonly retentionMs: number | null;
+  /** Silence that ends a session, and the length at which one is cut; absent in what an older build started. */
+  readonly sessionGapMs?: number;
+  readonly sessionMaxMs?: number;
 };

@@ -6,6 +6,7 @@ import {
   durationOrNone,
   hostAndPort,
   logLevel,
+  minutes,
   orUnset,
   postgresUrl,
   schemaName,
@@ -23,6 +24,8 @@ export type Settings = {
   readonly maxFutureMs: number;
   readonly amendHorizonMs: number;
   readonly amendIntervalMs: number;
+  readonly sessionGapMs: number;
+  readonly sessionMaxMs: number;
   /** null: messages of any age are read. */
   readonly retentionMs: number | null;
   readonly schema: string;
@@ -115,6 +118,24 @@ export const SETTINGS: SettingTable = {
     default: '10s',
     why: 'late events are collected for this long, so that a burst makes one new revision instead of many',
     parse: duration('100ms', '1d'),
+  },
+  sessionGapMs: {
+    env: 'WEIR_SESSION_GAP',
+    flag: '--session-gap',
+    type: 'duration',
+    unit: 'ms',
+    default: '30m',
+    why: 'silence of a user that ends a session; after a change, weir reprocess makes the earlier sessions anew',
+    parse: minutes('1m', '7d'),
+  },
+  sessionMaxMs: {
+    env: 'WEIR_SESSION_MAX',
+    flag: '--session-max',
+    type: 'duration',
+    unit: 'ms',
+    default: '12h',
+    why: 'length at which the session of a user who never stops is cut, so that it closes at all',
+    parse: minutes('1m', '30d'),
   },
   retentionMs: {
     env: 'WEIR_RETENTION',

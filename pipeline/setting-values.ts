@@ -45,6 +45,16 @@ export function amount(least: number, most: number): (given: string) => number {
   };
 }
 
+/** A parser of durations of whole minutes between two bounds, both included, to milliseconds. */
+export function minutes(least: string, most: string): (given: string) => number {
+  const parse = duration(least, most);
+  return (given) => {
+    const ms = parse(given);
+    if (ms % 60_000 !== 0) throw new Error(`"${given}" is not whole minutes`);
+    return ms;
+  };
+}
+
 /** A parser of durations between two bounds, both included, to milliseconds. */
 export function duration(least: string, most: string): (given: string) => number {
   return (given) => {

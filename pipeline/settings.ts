@@ -61,6 +61,8 @@ function eachSetting(take: <Name extends SettingName>(name: Name) => Settings[Na
     maxFutureMs: take('maxFutureMs'),
     amendHorizonMs: take('amendHorizonMs'),
     amendIntervalMs: take('amendIntervalMs'),
+    sessionGapMs: take('sessionGapMs'),
+    sessionMaxMs: take('sessionMaxMs'),
     retentionMs: take('retentionMs'),
     schema: take('schema'),
     workers: take('workers'),
@@ -95,7 +97,8 @@ export function describeSetting(name: SettingName, settings: Settings): string {
 
 /** The part of the settings that decides what results say: what workflows are given. */
 export function pipelineSpec(settings: Settings): PipelineSpec {
-  const { topic, schema, latenessMs, idleAfterMs, maxFutureMs, amendHorizonMs, amendIntervalMs, retentionMs } =
-    settings;
-  return { topic, schema, latenessMs, idleAfterMs, maxFutureMs, amendHorizonMs, amendIntervalMs, retentionMs };
+  const { topic, schema, latenessMs, idleAfterMs, maxFutureMs } = settings;
+  const { amendHorizonMs, amendIntervalMs, sessionGapMs, sessionMaxMs, retentionMs } = settings;
+  const rules = { latenessMs, idleAfterMs, maxFutureMs, amendHorizonMs, amendIntervalMs, sessionGapMs, sessionMaxMs };
+  return { topic, schema, ...rules, retentionMs };
 }

@@ -6,13 +6,17 @@ import type pg from 'pg';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { sessionRulesOf } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
 import { amendRowsSql } from './amended-rows.ts';
+import { amendSessionsSql, lateMinutesSql } from './amended-sessions.ts';
 import { withClockHeld } from './closed-through.ts';
 import { clearHorizonMarksSql, lateEventsWaiting, markAppliedSql, waitingPanes } from './late-events.ts';
-import { addLateFactsSql } from './pane-facts.ts';
+import { FACT_TABLES } from './fact-tables.ts';
+import { addLateFactsSql } from './facts.ts';
 import type { Cause } from './revised-rows.ts';
 import { runTogether, sumOf } from './run-together.ts';
+import { settleFunnelsSql } from './settle-funnels.ts';
 
 /** `panes` were dirty; `windows` got a new revision; `rows` of result tables were written or added; late `events` are in now. */
 export type Amended = {
@@ -98,21 +102,29 @@ type DirtyPanes = { readonly panes: readonly Span[]; readonly writtenThroughMs: 
 
 async function amendPanes(
   client: pg.PoolClient,
-  { schema }: PipelineSpec,
+  spec: PipelineSpec,
   { panes, writtenThroughMs, cause }: DirtyPanes,
 ): Promise<Amended> {
+  const { schema } = spec;
   const answers = await runTogether(client, [
     // The late events are few and everything is looked up by its key: a table that grew since it was last analyzed must not
     // be read as a whole because the planner believes it small.
     'set local enable_seqscan = off',
     ...AGGREGATES.map((aggregate) => amendRowsSql(aggregate, schema, { panes, writtenThroughMs, cause })),
-    addLateFactsSql(schema, panes),
+    ...FACT_TABLES.map((table) => addLateFactsSql(table, schema, panes)),
+    amendSessionsSql(schema, {
+      touched: lateMinutesSql(schema, panes),
+      throughMs: writtenThroughMs,
+      rules: sessionRulesOf(spec),
+      cause,
+    }),
+    ...settleFunnelsSql(schema, writtenThroughMs, cause),
     markAppliedSql(schema, panes),
   ]);
   return {
     panes: panes.length,
     windows: sumOf(answers, 'windows'),
-    rows: sumOf(answers, 'rows'),
+    rows: ['rows', 'changed_rows', 'new_rows', 'vanished_rows'].reduce((sum, name) => sum + sumOf(answers, name), 0),
     events: answers.at(-1)?.rowCount ?? 0,
   };
 }

@@ -25,7 +25,7 @@ export type Dirt = { readonly panes: readonly Span[]; readonly writtenThroughMs:
  */
 export function amendRowsSql(aggregate: Aggregate, schema: string, dirt: Dirt): string {
   return `with ${placedEvents(aggregate, schema, dirt)}, ${addedRows(aggregate)}, ${changedRows(aggregate, schema)},
-    ${revisedRowsSql(aggregate, schema, dirt.cause)}, ${renewedWindows(aggregate, schema)}
+    ${revisedRowsSql(aggregate, schema, { cause: dirt.cause })}, ${renewedWindows(aggregate, schema)}
     select (select count(*)::float8 from renewed) as windows, (select count(*)::float8 from listed) as rows`;
 }
 

@@ -2,20 +2,24 @@
 // written_through moves over them, all in one transaction. Done again after a crash it changes nothing.
 import type pg from 'pg';
 
-import { AGGREGATES, LONGEST_WINDOW_MS, lastWindowEndOfAny } from '../pipeline/aggregates.ts';
+import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { must } from '../pipeline/ensure.ts';
 import { PANE_MS, paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { FUNNEL, SESSIONS, lastEndOfPane, openBackMs, sessionRulesOf } from '../pipeline/session.ts';
 import { windowsEndingIn } from '../pipeline/window.ts';
 import type { Span } from '../pipeline/window.ts';
 import { readClock, withClockHeld } from './closed-through.ts';
 import type { WritePosition } from './closed-through.ts';
-import { inSpans, instant, msOrNull, toMs } from './instant.ts';
+import { closeSessionsSql } from './close-sessions.ts';
+import { FACT_TABLES } from './fact-tables.ts';
+import { writeFactsSql } from './facts.ts';
+import { inSpans, instant, msOrNull, paneOf, toMs } from './instant.ts';
 import { markAppliedSql } from './late-events.ts';
-import { paneOf, writeFactsSql } from './pane-facts.ts';
 import { closeWindowsSql } from './result-sql.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
+import { settleFunnelsSql } from './settle-funnels.ts';
 
 /** `panes`, `windows` and `events` count what was written: panes and windows that hold events. */
 export type Closed = {
@@ -85,7 +89,7 @@ async function nextSpan(
   { writtenThroughMs, limitMs }: { writtenThroughMs: number | null; limitMs: number },
 ): Promise<Span> {
   const found = await probe(client, spec, { writtenThroughMs, limitMs });
-  const openUntilMs = found.lastPaneMs === null ? -Infinity : lastWindowEndOfAny(found.lastPaneMs);
+  const openUntilMs = found.lastPaneMs === null ? -Infinity : lastEndOfPane(found.lastPaneMs, sessionRulesOf(spec));
   const windowsOpen = writtenThroughMs !== null && openUntilMs > writtenThroughMs;
   const startMs = windowsOpen ? writtenThroughMs : (found.firstPaneMs ?? limitMs);
   const denseMs = found.densePaneMs === null ? limitMs : Math.max(found.densePaneMs, startMs + PANE_MS);
@@ -101,13 +105,13 @@ async function nextSpan(
  */
 async function probe(
   client: pg.PoolClient,
-  { schema }: PipelineSpec,
+  spec: PipelineSpec,
   { writtenThroughMs, limitMs }: { writtenThroughMs: number | null; limitMs: number },
 ): Promise<{ firstPaneMs: number | null; densePaneMs: number | null; lastPaneMs: number | null }> {
-  const tables = quoteSchema(schema);
+  const tables = quoteSchema(spec.schema);
   const ahead = `select ${toMs(paneOf('occurred_at'))} from ${tables}.events
     where occurred_at >= ${instant(writtenThroughMs)} and occurred_at < ${instant(limitMs)} order by occurred_at`;
-  const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - LONGEST_WINDOW_MS;
+  const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - openBackMs(sessionRulesOf(spec));
   const { rows } = await client.query<{ first: number | null; dense: number | null; last: number | null }>(
     `select (${ahead} limit 1) as first, (${ahead} offset ${EVENTS_A_TRANSACTION} limit 1) as dense,
        (select ${toMs('max(pane)')} from ${tables}.pane_facts
@@ -117,27 +121,37 @@ async function probe(
   return { firstPaneMs: row.first, densePaneMs: row.dense, lastPaneMs: msOrNull(row.last) };
 }
 
-async function writeSpan(client: pg.PoolClient, { schema, topic }: PipelineSpec, span: Span): Promise<ClosedSpan> {
+async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span): Promise<ClosedSpan> {
+  const { schema, topic } = spec;
   const tables = quoteSchema(schema);
   const closes = AGGREGATES.map((aggregate) => ({
     aggregate,
     windows: windowsEndingIn(aggregate.window, span),
   })).filter(({ windows }) => windows.length > 0);
-  const [, count, , , ...written] = await runTogether(client, [
-    writeFactsSql(schema, span),
+  await runTogether(
+    client,
+    FACT_TABLES.map((table) => writeFactsSql(table, schema, span)),
+  );
+  const answers = await runTogether(client, [
     `select count(distinct pane)::float8 as panes, coalesce(sum(events), 0)::float8 as events
      from ${tables}.pane_facts where ${inSpans('pane', [span])}`,
+    ...closes.map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows)),
+    ...closeSessionsSql(schema, span, sessionRulesOf(spec)),
+    ...settleFunnelsSql(schema, span.endMs, 'late event'),
     markAppliedSql(schema, [span]),
     `update ${tables}.closed_through set written_through = ${instant(span.endMs)} where topic = ${client.escapeLiteral(topic)}`,
-    ...closes.map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows)),
   ]);
-  const counted = count === undefined ? [] : [count];
-  const windows = closes.map(({ aggregate }, index) => [aggregate.name, written[index]?.rowCount ?? 0] as const);
+  const windows = closes.map(({ aggregate }, index) => [aggregate.name, answers[index + 1]?.rowCount ?? 0] as const);
+  const byAggregate = {
+    ...Object.fromEntries(windows),
+    [FUNNEL]: sumOf(answers, 'windows'),
+    [SESSIONS]: sumOf(answers, 'sessions'),
+  };
   return {
     writtenThroughMs: span.endMs,
-    panes: sumOf(counted, 'panes'),
-    windows: windows.reduce((sum, [, closed]) => sum + closed, 0),
-    events: sumOf(counted, 'events'),
-    windowsByAggregate: Object.fromEntries(windows),
+    panes: sumOf(answers, 'panes'),
+    windows: Object.values(byAggregate).reduce((sum, closed) => sum + closed, 0) - byAggregate[SESSIONS],
+    events: sumOf(answers, 'events'),
+    windowsByAggregate: byAggregate,
   };
 }

@@ -1,7 +1,11 @@
 // What people ask about the table `windows`: how many closed, which came last, what they say, what could close now.
-import { AGGREGATES, LONGEST_WINDOW_MS, lastWindowEndOfAny } from '../pipeline/aggregates.ts';
+import { AGGREGATES } from '../pipeline/aggregates.ts';
 import type { Aggregate } from '../pipeline/aggregates.ts';
 import { paneStart } from '../pipeline/pane.ts';
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { lastEndOfAny, openBackMs, sessionRulesOf } from '../pipeline/session.ts';
+import type { SessionSettings } from '../pipeline/session.ts';
+import type { Clock } from './closed-through.ts';
 import { instant, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
@@ -59,23 +63,24 @@ export async function newestResultRows(
 }
 
 /**
- * Whether something that ends by the low watermark is not written yet: a pane with events, or a window over panes that
- * are. Errs on the side of yes for the moment in which the closer moves over minutes without events.
+ * Whether something that ends by the low watermark is not written yet: a pane with events, or a window or
+ * session over panes that are. Errs on the side of yes for the moment in which the closer moves over minutes without events.
  */
 export async function hasClosableWindows(
   db: Queryable,
-  schema: string,
-  { writtenThroughMs, lowWatermarkMs }: { writtenThroughMs: number | null; lowWatermarkMs: number | null },
+  { schema, ...settings }: Pick<PipelineSpec, 'schema'> & SessionSettings,
+  { writtenThroughMs, lowWatermarkMs }: Pick<Clock, 'writtenThroughMs' | 'lowWatermarkMs'>,
 ): Promise<boolean> {
   if (lowWatermarkMs === null) return false;
+  const rules = sessionRulesOf(settings);
   const limitMs = paneStart(lowWatermarkMs);
   if (writtenThroughMs !== null && limitMs <= writtenThroughMs) return false;
-  const sinceMs = writtenThroughMs === null ? null : writtenThroughMs - LONGEST_WINDOW_MS;
+  const sinceMs = writtenThroughMs === null ? null : writtenThroughMs - openBackMs(rules);
   const { rows } = await db.query<{ latest_ms: number | null }>(
     `select ${toMs('max(occurred_at)')} as latest_ms from ${quoteSchema(schema)}.events
      where occurred_at >= ${instant(sinceMs)} and occurred_at < ${instant(limitMs)}`,
   );
   const latestMs = rows[0]?.latest_ms ?? null;
   if (latestMs === null) return false;
-  return writtenThroughMs === null || latestMs >= writtenThroughMs || lastWindowEndOfAny(latestMs) > writtenThroughMs;
+  return writtenThroughMs === null || latestMs >= writtenThroughMs || lastEndOfAny(latestMs, rules) > writtenThroughMs;
 }

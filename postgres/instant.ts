@@ -1,5 +1,6 @@
 // An instant of event time as SQL writes and returns it: epoch milliseconds here, timestamptz there.
 import { assert } from '../pipeline/ensure.ts';
+import { PANE_MS } from '../pipeline/pane.ts';
 import { mergeSpans } from '../pipeline/window.ts';
 import type { Span } from '../pipeline/window.ts';
 
@@ -20,6 +21,11 @@ export function instant(atMs: number | null): string {
 /** SQL interval of whole milliseconds. */
 export function interval(lengthMs: number): string {
   return `interval '${lengthMs / 1000} seconds'`;
+}
+
+/** SQL expression: start of the pane that holds `at`. */
+export function paneOf(at: string): string {
+  return `date_bin(${interval(PANE_MS)}, ${at}, timestamptz 'epoch')`;
 }
 
 /** SQL expression: `timestamptz` as epoch milliseconds in a number, infinite for the beginning of time. */

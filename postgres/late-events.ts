@@ -69,7 +69,13 @@ export function clearHorizonMarksSql(schema: string, spans: readonly Span[]): st
 export function lateEventsSql(schema: string, spans: readonly Span[]): string {
   const keys = PANE_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ');
   return `
-    select e.occurred_at, e.total_amount, ${keys}
+    select e.occurred_at, e.total_amount, ${keys} from (${wholeLateEventsSql(schema, spans)}) as e`;
+}
+
+/** The same with all columns of `events`. */
+export function wholeLateEventsSql(schema: string, spans: readonly Span[]): string {
+  return `
+    select e.*
     from ${quoteSchema(schema)}.late_events l
     join ${quoteSchema(schema)}.events e on e.occurred_at = l.occurred_at and e.event_id = l.event_id
     where ${WAITING} and ${inSpans('l.occurred_at', spans)} and ${inSpans('e.occurred_at', spans)}`;

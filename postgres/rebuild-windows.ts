@@ -14,15 +14,19 @@ import { PANE_MS } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { NOTHING_REBUILT, addRebuilt, panesToGoOver, writtenRange } from '../pipeline/rebuild.ts';
 import type { RebuildCounts } from '../pipeline/rebuild.ts';
+import { sessionRulesOf } from '../pipeline/session.ts';
 import { lastWindowEndOf, windowsEndingIn } from '../pipeline/window.ts';
 import type { Span } from '../pipeline/window.ts';
 import { readClock, withClockHeld } from './closed-through.ts';
-import { instant, msOrNull, toMs } from './instant.ts';
-import { paneOf, refreshFactsSql } from './pane-facts.ts';
+import { activitySql, amendSessionsSql } from './amended-sessions.ts';
+import { FACT_TABLES } from './fact-tables.ts';
+import { refreshFactsSql } from './facts.ts';
+import { instant, msOrNull, paneOf, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { rebuildRowsSql } from './rebuilt-rows.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
+import { reviewFunnelsSql, settleFunnelsSql } from './settle-funnels.ts';
 
 /** `positionMs`: everything before it is rebuilt (epoch ms of event time), null: nothing is; `done`: so is the whole range. */
 export type Rebuilt = { readonly positionMs: number | null; readonly done: boolean; readonly counts: RebuildCounts };
@@ -87,19 +91,68 @@ async function rebuildNext(pool: pg.Pool, spec: PipelineSpec, turn: Turn): Promi
   const range = writtenRange(turn.range, writtenThroughMs);
   if (range === null || writtenThroughMs === null) return 'nothing left';
   const whole = panesToGoOver(range, writtenThroughMs);
-  const span = await nextSpan(pool, spec, { startMs: turn.positionMs ?? whole.startMs, limitMs: whole.endMs, ...turn });
-  if (span === null) return 'nothing left';
-  const counts = await withClockHeld(pool, spec, async (client) => await rebuildSpan(client, spec, { span, range }));
+  const behindMs = turn.positionMs ?? whole.startMs;
+  if (behindMs >= whole.endMs) return 'nothing left';
+  const found = await nextSpan(pool, spec, { startMs: behindMs, limitMs: whole.endMs, ...turn });
+  // Where no pane is left, the sessions that ended in the last ones still are.
+  const span = found ?? { startMs: whole.endMs, endMs: whole.endMs };
+  const sessions = sessionsToRebuild(spec, { range, behindMs, doneMs: span.endMs, isLast: span.endMs >= whole.endMs });
+  const work = { span, range, sessions, writtenThroughMs };
+  const counts = await withClockHeld(pool, spec, async (client) => await rebuildSpan(client, spec, work));
   return counts === null ? 'busy' : { positionMs: span.endMs, counts };
 }
 
+type Progress = { readonly range: Span; readonly behindMs: number; readonly doneMs: number; readonly isLast: boolean };
+
+/**
+ * Where the last minute of a session lies that can be rebuilt now: its facts, and those of the gap behind it, were refreshed up
+ * to `doneMs`, and it was not rebuilt before. So none is made from facts in doubt, and none twice.
+ */
+function sessionsToRebuild(spec: PipelineSpec, { range, behindMs, doneMs, isLast }: Progress): Activity {
+  const rules = sessionRulesOf(spec);
+  const gapMs = rules.gapMs + PANE_MS;
+  const startMs = (isLast ? Math.min(behindMs, range.endMs) : behindMs) - gapMs;
+  const endMs = isLast ? range.endMs : Math.min(doneMs - gapMs, range.endMs);
+  return { span: { startMs: Math.max(startMs, range.startMs), endMs }, ended: isLast ? null : rules };
+}
+
+type Activity = Parameters<typeof activitySql>[1];
+type Work = {
+  readonly span: Span;
+  readonly range: Span;
+  readonly sessions: Activity;
+  readonly writtenThroughMs: number;
+};
+
 /** Refreshes the facts of `span`, and rebuilds the windows that end in it and hold a part of `range`. */
-async function rebuildSpan(
-  client: pg.PoolClient,
-  { schema }: PipelineSpec,
-  { span, range }: { span: Span; range: Span },
-): Promise<RebuildCounts> {
-  const rebuilds = AGGREGATES.flatMap((aggregate) => {
+async function rebuildSpan(client: pg.PoolClient, spec: PipelineSpec, work: Work): Promise<RebuildCounts> {
+  const { schema } = spec;
+  const { span, sessions, writtenThroughMs } = work;
+  const amending = { throughMs: writtenThroughMs, rules: sessionRulesOf(spec), cause: 'reprocess' } as const;
+  const answers = await runTogether(client, [
+    ...FACT_TABLES.map((table) => refreshFactsSql(table, schema, span)),
+    ...rebuildWindowsSql(schema, work),
+    ...(sessions.span.startMs < sessions.span.endMs
+      ? [
+          amendSessionsSql(schema, { touched: activitySql(schema, sessions), ...amending }),
+          reviewFunnelsSql(schema, sessions.span),
+        ]
+      : []),
+    ...settleFunnelsSql(schema, writtenThroughMs, 'reprocess'),
+  ]);
+  return {
+    // A pane with wrong facts in two tables is one pane.
+    panes: Math.max(...answers.map(({ rows }) => rows[0]?.['panes'] ?? 0)),
+    windows: sumOf(answers, 'windows'),
+    listings: sumOf(answers, 'listings'),
+    changedRows: sumOf(answers, 'changed_rows'),
+    newRows: sumOf(answers, 'new_rows'),
+    vanishedRows: sumOf(answers, 'vanished_rows'),
+  };
+}
+
+function rebuildWindowsSql(schema: string, { span, range }: Pick<Work, 'span' | 'range'>): string[] {
+  return AGGREGATES.flatMap((aggregate) => {
     const ends = {
       startMs: Math.max(span.startMs, range.startMs),
       endMs: Math.min(span.endMs, lastWindowEndOf(aggregate.window, range.endMs - 1)),
@@ -110,15 +163,6 @@ async function rebuildSpan(
     const starts = { startMs: first.startMs, endMs: last.startMs + aggregate.window.slideMs };
     return [rebuildRowsSql(aggregate, schema, starts)];
   });
-  const answers = await runTogether(client, [refreshFactsSql(schema, span), ...rebuilds]);
-  return {
-    panes: sumOf(answers, 'panes'),
-    windows: sumOf(answers, 'windows'),
-    listings: sumOf(answers, 'listings'),
-    changedRows: sumOf(answers, 'changed_rows'),
-    newRows: sumOf(answers, 'new_rows'),
-    vanishedRows: sumOf(answers, 'vanished_rows'),
-  };
 }
 
 /** Where a rebuild of the range would begin: stretches without events, facts and results are left out; null: there is nothing. */

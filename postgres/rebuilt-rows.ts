@@ -1,11 +1,9 @@
-// The SQL that rebuilds a run of windows of one aggregate from pane facts: rows that differ, are missing or should not be
-// there get the next revision, and `windows` follows.
+// The SQL that rebuilds a run of windows of one aggregate from pane facts.
 import type { Aggregate } from '../pipeline/aggregates.ts';
 import type { Span } from '../pipeline/window.ts';
 import { inSpans, instant, interval } from './instant.ts';
-import { eventsColumn, keyColumns, measureColumns, measuresFromFacts } from './result-sql.ts';
-import { ofItsTypes, windowStartsOf } from './result-sql.ts';
-import { revisedRowsSql } from './revised-rows.ts';
+import { replaceRowsSql } from './replaced-rows.ts';
+import { eventsColumn, measuresFromFacts, ofItsTypes, windowStartsOf } from './result-sql.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /**
@@ -13,13 +11,12 @@ import { quoteSchema } from './schema-name.ts';
  * counts of RebuildCounts less `panes`; all are 0 when everything was right.
  */
 export function rebuildRowsSql(aggregate: Aggregate, schema: string, starts: Span): string {
-  return `with ${freshRows(aggregate, schema, starts)}, ${changedRows(aggregate, schema, starts)},
-    ${revisedRowsSql(aggregate, schema, 'reprocess')}, ${relistedWindows(aggregate, schema, starts)}
-    select (select count(*)::float8 from revisions) as windows,
-      (select count(*)::float8 from relisted where not revised) as listings,
-      count(*) filter (where not is_new and not is_gone)::float8 as changed_rows,
-      count(*) filter (where is_new)::float8 as new_rows, count(*) filter (where is_gone)::float8 as vanished_rows
-    from changed`;
+  return replaceRowsSql(aggregate, schema, {
+    before: freshRows(aggregate, schema, starts),
+    starts: inSpans('window_start', [starts]),
+    events: `sum(${eventsColumn(aggregate)})`,
+    cause: 'reprocess',
+  });
 }
 
 /** `fresh`: all rows of the windows as the pane facts have them. */
@@ -35,57 +32,5 @@ function freshRows(aggregate: Aggregate, schema: string, { startMs, endMs }: Spa
       where ${inSpans('f.pane', [panes])} and ${start} >= ${instant(startMs)} and ${start} < ${instant(endMs)}
         and ${ofItsTypes(aggregate, 'f')}
       group by ${start}, ${groups}
-    )`;
-}
-
-/**
- * `stored`: what stands in the result table. `changed`: the rows in which the two differ, or that only one of them has: the
- * other one's end of the window is null then, which none is.
- */
-function changedRows(aggregate: Aggregate, schema: string, starts: Span): string {
-  const keys = keyColumns(aggregate);
-  const compared = ['window_end', ...measureColumns(aggregate)];
-  const list = (alias: string): string => compared.map((column) => `${alias}.${column}`).join(', ');
-  return `
-    stored as materialized (
-      select * from ${quoteSchema(schema)}.${aggregate.name} where ${inSpans('window_start', [starts])}
-    ),
-    changed as materialized (
-      select ${keys.map((key) => `coalesce(f.${key}, s.${key}) as ${key}`).join(', ')},
-        coalesce(f.window_end, s.window_end) as window_end,
-        ${measureColumns(aggregate)
-          .map((measure) => `f.${measure}`)
-          .join(', ')},
-        s.window_start is null as is_new, f.window_start is null as is_gone, to_jsonb(s) as before
-      from fresh f full join stored s on ${keys.map((key) => `f.${key} = s.${key}`).join(' and ')}
-      where row(${list('f')}) is distinct from row(${list('s')})
-    )`;
-}
-
-/**
- * `relisted`: the rows of `windows` that had to change, and whether the window was revised. A window that has become empty
- * stays listed with 0 events, so that its revisions go on being counted.
- */
-function relistedWindows(aggregate: Aggregate, schema: string, starts: Span): string {
-  const windows = `${quoteSchema(schema)}.windows`;
-  const listed = `select * from ${windows} where aggregate = '${aggregate.name}' and ${inSpans('window_start', [starts])}`;
-  return `
-    relisted as materialized (
-      select window_start, coalesce(f.window_end, v.window_end, w.window_end) as window_end,
-        coalesce(v.revision, w.revision, s.revision) as revision, coalesce(f.events, 0) as events,
-        coalesce(w.closed_at, v.closed_at, s.closed_at) as closed_at, v.revision is not null as revised
-      from (select window_start, window_end, sum(${eventsColumn(aggregate)}) as events from fresh group by 1, 2) f
-      full join (${listed}) w using (window_start)
-      full join revisions v using (window_start)
-      left join (select window_start, max(revision) as revision, min(closed_at) as closed_at from stored group by 1) s
-        using (window_start)
-      where row(coalesce(f.window_end, v.window_end, w.window_end), coalesce(v.revision, w.revision), coalesce(f.events, 0))
-        is distinct from row(w.window_end, w.revision, w.events)
-    ),
-    written as (
-      insert into ${windows} (aggregate, window_start, window_end, revision, events, closed_at)
-      select '${aggregate.name}', window_start, window_end, revision, events, closed_at from relisted
-      on conflict (aggregate, window_start)
-        do update set window_end = excluded.window_end, revision = excluded.revision, events = excluded.events
     )`;
 }

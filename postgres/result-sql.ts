@@ -7,18 +7,26 @@ import type { Span } from '../pipeline/window.ts';
 import { instant, interval } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
 
-/** Columns of an aggregate's result table that say what was measured, in the order of its declaration. */
-export function measureColumns(aggregate: Aggregate): string[] {
+/** A table of results of windows: an aggregate's, or another one whose windows are listed and revised in the same way. */
+export type ResultTable = {
+  readonly name: string;
+  readonly groupBy: readonly string[];
+  /** By column. */
+  readonly measures: Readonly<Record<string, unknown>>;
+};
+
+/** Columns of a result table that say what was measured, in the order of its declaration. */
+export function measureColumns(aggregate: ResultTable): string[] {
   return Object.keys(aggregate.measures);
 }
 
 /** Columns that identify a row of the result table: the window's start and the group. */
-export function keyColumns(aggregate: Aggregate): string[] {
+export function keyColumns(aggregate: ResultTable): string[] {
   return ['window_start', ...aggregate.groupBy];
 }
 
 /** Columns that a recount yields: all of the result table but `revision` and `closed_at`. */
-export function resultColumns(aggregate: Aggregate): string[] {
+export function resultColumns(aggregate: ResultTable): string[] {
   return ['window_start', 'window_end', ...aggregate.groupBy, ...measureColumns(aggregate)];
 }
 

@@ -1,11 +1,14 @@
 // The SQL that gives rows of closed windows their next revision: changed, new and vanished ones, each listed in `amendments`
 // with the row before and after.
-import type { Aggregate } from '../pipeline/aggregates.ts';
 import { keyColumns, measureColumns, resultColumns } from './result-sql.ts';
+import type { ResultTable } from './result-sql.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** Why rows were revised, as `amendments.cause` says it. */
 export type Cause = 'late event' | 'reprocess';
+
+/** `firstRevision`: of a window that neither `windows` nor anything else knows yet; 2 where it closed without an event. */
+export type Revising = { readonly cause: Cause; readonly firstRevision?: 1 | 2 };
 
 /**
  * Parts of a WITH that write the rows of its part `changed`: columns of the result table as they are to be, `is_new` (it is
@@ -15,18 +18,18 @@ export type Cause = 'late event' | 'reprocess';
  * Update, insert and delete apart rather than "on conflict": every part of a WITH sees the table as it was, and the clock is
  * held, so `is_new` is exact.
  */
-export function revisedRowsSql(aggregate: Aggregate, schema: string, cause: Cause): string {
-  return `${revisions(aggregate, schema)}, ${writtenRows(aggregate, schema)}, ${listedAmendments(aggregate, schema, cause)}`;
+export function revisedRowsSql(table: ResultTable, schema: string, { cause, firstRevision = 2 }: Revising): string {
+  return `${revisions(table, schema, firstRevision)}, ${writtenRows(table, schema)}, ${listedAmendments(table, schema, cause)}`;
 }
 
 /** A window that `windows` does not list has its last revision in its rows, or, when they are gone too, in `amendments`. */
-function revisions({ name }: Aggregate, schema: string): string {
+function revisions({ name }: ResultTable, schema: string, firstRevision: number): string {
   const tables = quoteSchema(schema);
   const lastAmended = `select max(a.revision) from ${tables}.amendments a
     where a.aggregate = '${name}' and a.window_start = c.window_start`;
   return `
     revisions as materialized (
-      select c.window_start, c.window_end, coalesce(w.revision, greatest(c.revision, (${lastAmended}), 1)) + 1 as revision,
+      select c.window_start, c.window_end, coalesce(w.revision, greatest(c.revision, (${lastAmended}), ${firstRevision - 1})) + 1 as revision,
         coalesce(w.closed_at, c.closed_at, now()) as closed_at
       from (
         select window_start, max(window_end) as window_end, max((before ->> 'revision')::int) as revision,
@@ -37,7 +40,7 @@ function revisions({ name }: Aggregate, schema: string): string {
 }
 
 /** Each returns what `amendments` says of its rows. */
-function writtenRows(aggregate: Aggregate, schema: string): string {
+function writtenRows(aggregate: ResultTable, schema: string): string {
   const result = `${quoteSchema(schema)}.${aggregate.name}`;
   const sameKey = keyColumns(aggregate)
     .map((key) => `r.${key} = c.${key}`)
@@ -66,12 +69,14 @@ function writtenRows(aggregate: Aggregate, schema: string): string {
     )`;
 }
 
-function listedAmendments({ name }: Aggregate, schema: string, cause: Cause): string {
+function listedAmendments({ name }: ResultTable, schema: string, cause: Cause): string {
   return `
     listed as (
       insert into ${quoteSchema(schema)}.amendments (aggregate, window_start, group_key, revision, before, after, cause)
       select '${name}', n.*, '${cause}'
       from (select * from updated union all select * from inserted union all select * from removed) n
+      -- What is written for the first time amends nothing.
+      where n.revision > 1
       returning 1
     )`;
 }

@@ -1,11 +1,13 @@
 // The table `windows`: which windows are closed, and what is still open, for people and for the end of a stream.
-import { AGGREGATES, LONGEST_WINDOW_MS, lastWindowEndOfAny } from '../pipeline/aggregates.ts';
+import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { must } from '../pipeline/ensure.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { PANE_MS } from '../pipeline/pane.ts';
+import { lastEndOfAny, openBackMs, sessionClosesAt, sessionRulesOf } from '../pipeline/session.ts';
+import type { SessionSettings } from '../pipeline/session.ts';
 import { windowsOf } from '../pipeline/window.ts';
 import { readClock } from './closed-through.ts';
-import { instant, toMs } from './instant.ts';
-import { paneOf } from './pane-facts.ts';
+import { instant, paneOf, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
 
@@ -54,14 +56,20 @@ export async function readWindows(
 }
 
 /**
- * End of the earliest window by `boundaryMs` that holds a non-empty pane and is not written yet; null when all are written.
- * A pane counts for every aggregate, whether or not its filter keeps an event there: at worst it answers a minute early.
+ * End of the earliest window or session by `boundaryMs` that holds a non-empty pane and is not written yet; null when all are
+ * written. A pane counts for every aggregate, whether or not its filter keeps an event there, and as the end of a session,
+ * whether or not its users went on: at worst it answers a minute early.
  */
-export async function nextClosable(db: Queryable, where: Where, boundaryMs: number): Promise<number | null> {
+export async function nextClosable(
+  db: Queryable,
+  where: Where & SessionSettings,
+  boundaryMs: number,
+): Promise<number | null> {
+  const rules = sessionRulesOf(where);
   const { writtenThroughMs } = await readClock(db, where);
   if (writtenThroughMs !== null && boundaryMs <= writtenThroughMs) return null;
   const tables = quoteSchema(where.schema);
-  const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - LONGEST_WINDOW_MS;
+  const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - openBackMs(rules);
   const { rows } = await db.query<{ pane_ms: number | null }>(
     `select distinct ${toMs('pane')} as pane_ms from ${tables}.pane_facts
      where pane >= ${instant(earliestMs)} and pane < ${instant(writtenThroughMs)}
@@ -71,16 +79,22 @@ export async function nextClosable(db: Queryable, where: Where, boundaryMs: numb
       order by occurred_at limit 1)`,
   );
   const ends = rows
-    .flatMap(({ pane_ms }) => AGGREGATES.flatMap(({ window }) => windowsOf(window, must(pane_ms, 'a pane'))))
-    .map(({ endMs }) => endMs)
+    .map(({ pane_ms }) => must(pane_ms, 'a pane'))
+    .flatMap((paneMs) => [
+      ...AGGREGATES.flatMap(({ window }) => windowsOf(window, paneMs).map(({ endMs }) => endMs)),
+      sessionClosesAt(paneMs + PANE_MS - 1, rules),
+    ])
     .filter((endMs) => endMs > (writtenThroughMs ?? -Infinity) && endMs <= boundaryMs);
   return ends.length === 0 ? null : Math.min(...ends);
 }
 
-/** End of the last window that holds the latest event, where the stream ends; null when there is no event. */
-export async function lastWindowEnd(db: Queryable, { schema }: Pick<PipelineSpec, 'schema'>): Promise<number | null> {
-  const { rows } = await db.query<{ pane_ms: number }>(
-    `select ${toMs(paneOf('occurred_at'))} as pane_ms from ${quoteSchema(schema)}.events order by occurred_at desc limit 1`,
+/** End of the last window or session that holds the latest event, where the stream ends; null when there is no event. */
+export async function lastWindowEnd(
+  db: Queryable,
+  { schema, ...settings }: Pick<PipelineSpec, 'schema'> & SessionSettings,
+): Promise<number | null> {
+  const { rows } = await db.query<{ at_ms: number }>(
+    `select ${toMs('occurred_at')} as at_ms from ${quoteSchema(schema)}.events order by occurred_at desc limit 1`,
   );
-  return rows[0] ? lastWindowEndOfAny(rows[0].pane_ms) : null;
+  return rows[0] ? lastEndOfAny(rows[0].at_ms, sessionRulesOf(settings)) : null;
 }

@@ -32,6 +32,8 @@ describe('settings', () => {
       maxFutureMs: 300_000,
       amendHorizonMs: 86_400_000,
       amendIntervalMs: 10_000,
+      sessionGapMs: 1_800_000,
+      sessionMaxMs: 43_200_000,
       retentionMs: null,
       schema: 'weir',
       workers: 1,
@@ -156,6 +158,8 @@ describe('settings', () => {
       'maxFutureMs',
       'retentionMs',
       'schema',
+      'sessionGapMs',
+      'sessionMaxMs',
       'topic',
     ]);
   });

@@ -63,7 +63,7 @@ describe('a late event within the horizon', () => {
     const late = storedEvent('2026-11-01T10:02:50Z');
     await comeLate(p, [late]);
     expect(await lateEventsWaiting(p.pool, p.spec)).toBe(1);
-    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 1, windows: 8, rows: 8, events: 1 });
+    expect(await amendWindows(p.pool, p.spec)).toEqual({ panes: 1, windows: 8, rows: 9, events: 1 });
     expect(await lateEventsWaiting(p.pool, p.spec)).toBe(0);
     expect(await readResults(p.pool, p.schema)).toEqual(recountResults([...onTime, late], closedMs));
     const { rows } = await p.pool.query(
@@ -113,7 +113,9 @@ describe('a late event within the horizon', () => {
       await comeLate(p, [storedEvent(`2026-11-01T10:02:${second}Z`)]);
       await amendWindows(p.pool, p.spec);
     }
-    const { rows } = await p.pool.query(`select distinct revision from "${p.schema}".windows`);
+    const { rows } = await p.pool.query(
+      `select distinct revision from "${p.schema}".windows where aggregate <> 'funnel'`,
+    );
     expect(rows).toEqual([{ revision: 3 }]);
     expect(await differences(p)).toBe(0);
   });

@@ -232,13 +232,15 @@ describe('what people ask about windows', () => {
     const p = await windowedPipeline();
     expect(await lastWindowEnd(p.pool, p.spec)).toBeNull();
     await insertEvents(p.pool, p.schema, { events: [storedEvent('2026-11-01T10:03:10Z')] });
-    expect(await lastWindowEnd(p.pool, p.spec)).toBe(at('2026-11-01T10:10:00Z'));
+    // Its session goes on until 10:33:10; from 10:34 on nothing before can belong to it.
+    expect(await lastWindowEnd(p.pool, p.spec)).toBe(at('2026-11-01T10:34:00Z'));
     expect(await nextClosable(p.pool, p.spec, at('2026-11-01T10:03:00Z'))).toBeNull();
     expect(await nextClosable(p.pool, p.spec, at('2026-11-01T10:30:00Z'))).toBe(at('2026-11-01T10:04:00Z'));
     await closeThrough(p, '2026-11-01T10:08:00Z');
     expect(await nextClosable(p.pool, p.spec, at('2026-11-01T10:30:00Z'))).toBe(at('2026-11-01T10:10:00Z'));
     await closeThrough(p, '2026-11-01T10:10:00Z');
     expect(await nextClosable(p.pool, p.spec, at('2026-11-01T10:30:00Z'))).toBeNull();
+    expect(await nextClosable(p.pool, p.spec, at('2026-11-01T11:00:00Z'))).toBe(at('2026-11-01T10:34:00Z'));
     const [latest] = await readWindows(p.pool, p.spec, { aggregate: 'device_stats', limit: 3 });
     expect(latest).toMatchObject({
       startMs: at('2026-11-01T10:00:00Z'),

@@ -1,0 +1,105 @@
+// Facts: events rolled up by minute into a table. Written when a pane closes; late events are added to them. Every column is
+// a sum, a minimum or the like, so that the facts of two parts of a minute together make those of the whole.
+import type { Span } from '../pipeline/window.ts';
+import { inSpans, isAmong } from './instant.ts';
+import { notLeftOut, notWaitingNorLeftOut, wholeLateEventsSql } from './late-events.ts';
+import { quoteSchema } from './schema-name.ts';
+
+/** `of`: aggregate over the rows that `rows` gives, one an event; `merged`: over facts of one key, with @schema@ for the schema. */
+type FactColumn = { readonly name: string; readonly of: string; readonly merged: string };
+
+/**
+ * A table of facts, its columns `pane`, then `keys`, then `columns`. `rows`: SELECT with the columns `pane` and `keys` and what
+ * the aggregates read, from a FROM item of events `e`. `nullableKeys` are compared so that null is null.
+ */
+export type FactTable = {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly nullableKeys?: readonly string[];
+  readonly columns: readonly FactColumn[];
+  readonly rows: (events: string) => string;
+};
+
+/** Rolls up the events of a span of panes that has not been written before. */
+export function writeFactsSql(table: FactTable, schema: string, span: Span): string {
+  return `
+    insert into ${quoteSchema(schema)}.${table.name} (${columnsOf(table).join(', ')})
+    ${rolledUp(table, eventsOf(schema, span, notLeftOut(schema, [span])))}`;
+}
+
+/**
+ * Adds the waiting late events of these panes to the facts, reading neither other events nor other facts: the cost follows
+ * the late events, however many events their panes hold. To be run before those are marked as applied.
+ */
+export function addLateFactsSql(table: FactTable, schema: string, panes: readonly Span[]): string {
+  const facts = `${quoteSchema(schema)}.${table.name}`;
+  const keys = keysOf(table);
+  const columns = columnsOf(table).join(', ');
+  // What can't be null is compared by "=", which alone an index answers.
+  const sameKey = keys.map(
+    (key) => `f.${key} ${table.nullableKeys?.includes(key) ? 'is not distinct from' : '='} late.${key}`,
+  );
+  const merged = table.columns.map(
+    ({ name, merged: of }) => `${of.replaceAll('@schema@', quoteSchema(schema))} as ${name}`,
+  );
+  return `
+    with late as materialized (${rolledUp(table, `(${wholeLateEventsSql(schema, panes)}) e`)}),
+    dropped as (
+      delete from ${facts} f using late where ${sameKey.join(' and ')}
+      returning f.*
+    )
+    insert into ${facts} (${columns})
+    select ${[...keys, ...merged].join(', ')}
+    from (select ${columns} from late union all select ${columns} from dropped) as parts
+    group by ${keys.join(', ')}`;
+}
+
+/**
+ * Rolls up again a span of panes that are written, and writes anew those whose facts differ, whatever was wrong with them.
+ * Late events that no result holds yet stay out. Answers with `panes`, the number of those written anew.
+ */
+export function refreshFactsSql(table: FactTable, schema: string, span: Span): string {
+  const facts = `${quoteSchema(schema)}.${table.name}`;
+  const columns = columnsOf(table).join(', ');
+  const stored = `select ${columns} from ${facts} where ${inSpans('pane', [span])}`;
+  const fresh = `select ${columns} from fresh`;
+  return `
+    with fresh as materialized (
+      ${rolledUp(table, eventsOf(schema, span, notWaitingNorLeftOut(schema, [span])))}
+    ),
+    wrong as materialized (
+      select distinct pane from (
+        ((${fresh}) except all (${stored})) union all ((${stored}) except all (${fresh}))
+      ) as different
+    ),
+    dropped as (
+      delete from ${facts} f where ${inSpans('f.pane', [span])} and ${isAmong(['f.pane'], 'select pane from wrong')}
+      returning 1
+    ),
+    written as (
+      -- Looking at what was dropped puts the insert behind the delete, which a unique key asks for.
+      insert into ${facts} (${columns})
+      ${fresh} where ${isAmong(['pane'], 'select pane from wrong')} and (select count(*) from dropped) >= 0
+    )
+    select count(*)::float8 as panes from wrong`;
+}
+
+function keysOf(table: FactTable): string[] {
+  return ['pane', ...table.keys];
+}
+
+function columnsOf(table: FactTable): string[] {
+  return [...keysOf(table), ...table.columns.map(({ name }) => name)];
+}
+
+/** A FROM item: the events `e` of these panes that the condition leaves. */
+function eventsOf(schema: string, span: Span, condition: string): string {
+  return `(select * from ${quoteSchema(schema)}.events e where ${inSpans('e.occurred_at', [span])} and ${condition}) e`;
+}
+
+/** SELECT of facts in the order of the table's columns. */
+function rolledUp(table: FactTable, events: string): string {
+  const keys = keysOf(table).join(', ');
+  const measured = table.columns.map(({ name, of }) => `${of} as ${name}`);
+  return `select ${keys}, ${measured.join(', ')} from (${table.rows(events)}) as r group by ${keys}`;
+}

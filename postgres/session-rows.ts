@@ -1,0 +1,104 @@
+// What a session says: folded from the facts of its minutes, and how far it came in each funnel.
+import { FUNNELS, markOf } from '../pipeline/funnel.ts';
+import type { Funnel } from '../pipeline/funnel.ts';
+import { interval, paneOf } from './instant.ts';
+import { quoteSchema } from './schema-name.ts';
+import { unstamped } from './session-facts.ts';
+
+/** Columns of a session's result row, each with its SQL expression over what `sessionFold` joins to the row `e`. */
+const COLUMNS: Readonly<Record<string, string>> = {
+  user_id: 'e.user_id',
+  session_start: 'e.session_start',
+  session_end: 'e.session_end',
+  duration_seconds: 'extract(epoch from e.session_end - e.session_start)::double precision',
+  events: 'f.events',
+  pages: 'f.pages',
+  clicks: 'f.clicks',
+  searches: 'f.searches',
+  cart_adds: 'f.cart_adds',
+  orders: 'f.orders',
+  revenue: 'f.revenue',
+  cart_left: 'coalesce(c.cart_left, 0)',
+  device: unstamped('f.device'),
+  location: unstamped('f.location'),
+  entry_page: unstamped('f.entry_page'),
+  exit_page: unstamped('f.exit_page'),
+  first_referrer: unstamped('f.first_referrer'),
+  converted: 'f.orders > 0',
+  bounced: 'f.pages <= 1 and f.clicks + f.searches + f.cart_adds + f.orders = 0',
+  cut: 'e.cut',
+  active_since: 'e.active_since',
+  funnels: funnelTimes(),
+};
+
+/** All columns of a session's row but `revision` and `closed_at`. */
+export const SESSION_COLUMNS: readonly string[] = Object.keys(COLUMNS);
+
+/** The columns that say something of a session, its key left out. */
+export const SESSION_MEASURES = SESSION_COLUMNS.filter((column) => !['user_id', 'session_start'].includes(column));
+
+/** SELECT list of SESSION_COLUMNS, each named, over `sessionFold`. */
+export const SESSION_SELECT = Object.entries(COLUMNS)
+  .map(([column, expression]) => `${expression} as ${column}`)
+  .join(', ');
+
+/**
+ * FROM item: the rows of `ended` as `e` (`user_id`, `session_start`, `session_end`, `active_since`, `cut`) with the sums over
+ * their minutes. Minute by minute, because the tables of facts are ordered by time first: a session costs a probe of an index
+ * for each of its minutes. "offset 0" keeps the planner to that: it once read all facts instead, for every session.
+ */
+export function sessionFold(schema: string, ended: string): string {
+  const tables = quoteSchema(schema);
+  const minutes = `generate_series(${paneOf('e.session_start')}, e.session_end, interval '1 minute') as p (pane)`;
+  const facts = (table: string): string =>
+    `cross join lateral (select * from ${tables}.${table} m where m.pane = p.pane and m.user_id = e.user_id offset 0) m`;
+  return `${ended} e cross join lateral (
+      select sum(m.events) as events, sum(m.pages) as pages, sum(m.clicks) as clicks, sum(m.searches) as searches,
+        sum(m.cart_adds) as cart_adds, sum(m.orders) as orders, sum(m.revenue) as revenue,
+        min(m.device) as device, min(m.location) as location, min(m.entry_page) as entry_page,
+        min(m.first_referrer) as first_referrer, max(m.exit_page) as exit_page,
+        ${tables}.joined(m.steps_at) as steps_at, ${tables}.joined(m.step_marks) as step_marks
+      from ${minutes} ${facts('session_facts')}
+    ) f
+    left join lateral (
+      -- What was not bought again, at the average price for which the item was added.
+      select sum(round(value * (added - bought) / added, 2)) as cart_left
+      from (
+        select sum(m.added) as added, sum(m.added_value) as value, sum(m.bought) as bought
+        from ${minutes} ${facts('cart_facts')}
+        group by m.item_id
+      ) as items
+      where added > bought
+    ) c on f.cart_adds > 0
+    ${FUNNELS.map((funnel, index) => reachedSteps(funnel, index)).join('\n')}`;
+}
+
+/** Joins when the session reached each step: at the earliest of its instants after the step before, null: never. */
+function reachedSteps({ steps, withinMs }: Funnel, index: number): string {
+  return steps
+    .map((step, place) => {
+      const inOrder =
+        place === 0
+          ? ''
+          : `and s.at > ${reached(index, place - 1)} and s.at <= ${reached(index, 0)} + ${interval(withinMs)}`;
+      return `cross join lateral (
+      select min(s.at) as at from unnest(f.steps_at, f.step_marks) as s (at, marks)
+      where s.marks & ${markOf(FUNNELS, step)} <> 0 ${inOrder}
+    ) f${index}_${place}`;
+    })
+    .join('\n');
+}
+
+function reached(funnel: number, step: number): string {
+  return `f${funnel}_${step}.at`;
+}
+
+/** `{funnel: [microseconds since 1970]}` of those entered. */
+function funnelTimes(): string {
+  const micros = (at: string): string => `(extract(epoch from ${at}) * 1000000)::bigint`;
+  const entries = FUNNELS.map(({ name, steps }, index) => {
+    const times = steps.map((_, place) => micros(reached(index, place)));
+    return `'${name}', case when ${reached(index, 0)} is not null then to_jsonb(array_remove(array[${times.join(', ')}], null)) end`;
+  });
+  return `jsonb_strip_nulls(jsonb_build_object(${entries.join(', ')}))`;
+}
