@@ -7,6 +7,7 @@ import { deadLettersCommand } from './dead-letters.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { CliFailure } from './failure.ts';
+import { funnelCommand } from './funnel.ts';
 import { generatorCommand } from './generator.ts';
 import { keepWorkersCommand } from './keep-workers.ts';
 import { lateCommand } from './late.ts';
@@ -16,6 +17,7 @@ import { pipelineCommand } from './pipeline.ts';
 import { schemasCommand } from './schemas.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { reprocessCommand } from './reprocess.ts';
+import { sessionsCommand } from './sessions.ts';
 import { stackCommand } from './stack.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
@@ -46,6 +48,8 @@ export function createProgram(): Command {
     partitionCommand(),
     statusCommand(),
     windowsCommand(),
+    sessionsCommand(),
+    funnelCommand(),
     lateCommand(),
     deadLettersCommand(),
     reprocessCommand(),

@@ -1,4 +1,5 @@
-// Brings a schema's tables to the newest version: numbered SQL files, in order, once, all of a run in one transaction.
+// Brings a schema's tables to the newest version: numbered SQL files, in order, once, all of a run in one transaction, and
+// behind them the views that are made from declarations.
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -6,6 +7,7 @@ import { Client } from 'pg';
 import Postgrator from 'postgrator';
 
 import { messageOf } from '../pipeline/ensure.ts';
+import { createLiveViews } from './live-views.ts';
 import { clientConfig } from './pool.ts';
 import { runPromotions } from './promotions.ts';
 import type { Promotion } from './promotions.ts';
@@ -60,6 +62,7 @@ async function applyOnce(client: Client, schema: string): Promise<Applied> {
   await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${quoteSchema(schema)}/migrate`]);
   await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
   const applied = await applyMigrations(client, schema);
+  await createLiveViews(client, schema);
   await client.query('commit');
   return applied;
 }

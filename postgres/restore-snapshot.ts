@@ -3,6 +3,7 @@ import { Client } from 'pg';
 
 import { copyTables } from './copied-tables.ts';
 import type { CopyProgress } from './copied-tables.ts';
+import { createLiveViews } from './live-views.ts';
 import { applyMigrations } from './migrate.ts';
 import { clientConfig } from './pool.ts';
 import { runPromotions } from './promotions.ts';
@@ -47,6 +48,7 @@ export async function restoreSnapshot({ url, schema, name, to, onProgress }: Res
     const copied = await copyTables(client, { from, to: quoteSchema(to), tables, onProgress });
     await continueNumbers(client, to);
     const { version } = await applyMigrations(client, to);
+    await createLiveViews(client, to);
     await markRestored(client, to, snapshot);
     await client.query(`analyze ${tables.map((table) => `${quoteSchema(to)}.${table}`).join(', ')}`);
     await client.query('commit');
