@@ -3,10 +3,11 @@ import { Context } from '@temporalio/activity';
 
 import { createGeneratorSpec } from '../generator/generator-spec.ts';
 import type { GeneratorSpec } from '../generator/generator-spec.ts';
+import { keepMakers } from '../generator/kept-makers.ts';
 import { behindMs, createRateMeter, dueThrough, positionAt, targetRate } from '../generator/pace.ts';
 import type { Segment } from '../generator/pace.ts';
 import { createPatientWriter } from '../generator/patient-writer.ts';
-import { createMessageMaker } from '../generator/produced-message.ts';
+import type { MessageMaker } from '../generator/produced-message.ts';
 import { SYSTEM_CLOCK, sendOnSchedule } from '../generator/send-on-schedule.ts';
 import type { Sending, Sent } from '../generator/send-on-schedule.ts';
 import { openEventWriter } from '../kafka/event-writer.ts';
@@ -79,28 +80,31 @@ const OVERTIME_MS = 30_000;
  * The activity `produceEvents`. A lease given twice sends the same bytes twice, so the event ids remove the doubles; it
  * goes on where its last heartbeat says Kafka had acknowledged. Kafka being away is waited for, not failed on.
  */
-export const createProduceEvents =
-  (deps: ProduceDeps) =>
-  async (input: ProduceInput): Promise<ProduceResult> => {
+export const createProduceEvents = (deps: ProduceDeps): ((input: ProduceInput) => Promise<ProduceResult>) => {
+  const makerOf = keepMakers();
+  return async (input) => {
     const context = Context.current();
     const heard: Partial<ProduceHeartbeat> | undefined = context.info.heartbeatDetails;
     const fromIndex = Math.max(input.fromIndex, heard?.nextIndex ?? 0);
     const lease = { ...input, fromIndex, spec: createGeneratorSpec(input.spec) };
     const result = isTooFarBehind(lease)
       ? ({ nextIndex: fromIndex, unconfirmed: 0, sent: 0, reason: 'behind-schedule', trouble: null } as const)
-      : await produce(deps, lease);
+      : await produce({ ...deps, makerOf }, lease);
     // A paused activity must throw its cancellation: returning would complete it.
     if (context.cancellationDetails?.paused) throw context.cancellationSignal.reason;
     const mayHaveReached = Math.min(heard?.mayReachIndex ?? 0, input.toIndex ?? Infinity);
     return { ...result, unconfirmed: Math.max(result.unconfirmed, mayHaveReached - result.nextIndex) };
   };
+};
+
+type LeaseDeps = ProduceDeps & { readonly makerOf: (spec: GeneratorSpec) => MessageMaker };
 
 function isTooFarBehind({ spec, segment, fromIndex, maxBehindMs }: ProduceInput): boolean {
   const paced = spec.startTimeMs === null;
   return paced && maxBehindMs !== null && behindMs(segment, fromIndex, SYSTEM_CLOCK.nowMs()) > maxBehindMs;
 }
 
-async function produce(deps: ProduceDeps, input: ProduceInput): Promise<ProduceResult> {
+async function produce(deps: LeaseDeps, input: ProduceInput): Promise<ProduceResult> {
   const { spec, segment, fromIndex } = input;
   const { heartbeat, silenceMs, cancellationSignal: signal } = contextOf();
   const clock = SYSTEM_CLOCK;
@@ -147,7 +151,7 @@ async function produce(deps: ProduceDeps, input: ProduceInput): Promise<ProduceR
   };
   const sending = { segment, fromIndex, endIndex, endMs, paced, clock, signal, write: writer.write, onAcknowledged };
   try {
-    const sent = await sendOnSchedule({ ...sending, maker: createMessageMaker(spec) });
+    const sent = await sendOnSchedule({ ...sending, maker: deps.makerOf(spec) });
     const reason = endOf(sent.nextIndex, { endIndex, untilIndex, drained: signal.aborted });
     return { ...outcome(segment, sent), sent: sent.nextIndex - fromIndex, reason, trouble: writer.trouble() };
   } finally {
