@@ -74,7 +74,7 @@ export function amendSessionsSql(schema: string, amending: Amending): string {
     fresh as materialized (select ${SESSION_SELECT} from ${sessionFold(schema, 'ended')}),
     ${takenOver()},
     lasting as materialized (
-      select s.user_id, s.active_since, s.session_start, s.session_end, coalesce(t.revision, 0) as revision
+      select s.user_id, s.active_since, s.session_start, s.session_end, s.cut_at, coalesce(t.revision, 0) as revision
       from sessions s left join taken t using (user_id, session_start) where not ${hasEnded(throughMs, rules)}
     ),
     kept as (${keepOpenSql(schema, throughMs, rules)}),

@@ -1,9 +1,10 @@
 // Closing sessions: what users did in the panes that a close just wrote begins sessions, lengthens the open ones, and those
 // that nothing can belong to any more become rows with revision 1. The cost follows the users of these panes.
+import { PANE_MS } from '../pipeline/pane.ts';
 import { SESSIONS } from '../pipeline/session.ts';
 import type { SessionRules } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
-import { inSpans, instant, interval } from './instant.ts';
+import { inSpans, instant, interval, paneOf } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
 import { funnelWindowOf, hasEnded, isSilent, sessionsOfPieces } from './session-islands.ts';
 import { SESSION_COLUMNS, SESSION_MEASURES, SESSION_SELECT, sessionFold } from './session-rows.ts';
@@ -19,48 +20,77 @@ export function closeSessionsSql(schema: string, span: Span, rules: SessionRules
 function closeSessions(schema: string, span: Span, rules: SessionRules): string {
   const tables = quoteSchema(schema);
   return `
-    with minutes as materialized (
-      select user_id, first_at, last_at from ${tables}.session_facts where ${inSpans('pane', [span])}
-    ),
+    ${minutesAtHand(schema, span, rules)},
+    ${plainSessions(schema, span, rules)},
     pieces as (
-      select user_id, null::timestamptz as active_since, first_at, last_at, 0 as revision from minutes
+      select user_id, null::timestamptz as active_since, first_at, last_at, 0 as revision from minutes where not is_plain
       union all
       select o.user_id, o.active_since, o.session_start, o.last_at, o.revision
-      from (select distinct user_id from minutes) m join ${tables}.open_sessions o using (user_id)
+      from (select distinct user_id from minutes where not is_plain) m join ${tables}.open_sessions o using (user_id)
     ),
     ${sessionsOfPieces(rules)},
     ended as materialized (
-      select * from sessions where ${hasEnded(span.endMs, rules)}
+      select user_id, active_since, session_start, session_end, revision, cut
+      from sessions where ${hasEnded(span.endMs, rules)}
       union all
       select o.user_id, o.active_since, o.session_start, o.last_at, o.revision, false
       from ${tables}.open_sessions o
       where o.check_at < ${instant(span.endMs)} and ${isSilent('o.last_at', span.endMs, rules.gapMs)}
         and not exists (select from minutes m where m.user_id = o.user_id)
     ),
-    ${keptSessions(schema, span, rules)},
+    lasting as materialized (select * from sessions where not ${hasEnded(span.endMs, rules)}),
+    kept as (${keepOpenSql(schema, span.endMs, rules)}),
     left_over as (
       delete from ${tables}.open_sessions o using ended e
       where o.user_id = e.user_id and not exists (select from lasting l where l.user_id = e.user_id)
     ),
     ${insertedSessions(schema)},
-    pending as (${pendingFunnelsSql(schema, 'select session_start from ended union all select session_start from lasting')})
+    pending as (${pendingFunnelsSql(schema, STARTS)})
     select count(*)::float8 as sessions from ended`;
 }
 
-/** `lasting`: sessions that stay open; `check_at` moves only where it has passed. */
-function keptSessions(schema: string, { endMs }: Span, rules: SessionRules): string {
+const STARTS = `select session_start from ended union all select session_start from lasting
+        union all select first_at from minutes where is_plain and is_new`;
+
+/**
+ * `minutes`: what users did in the span, minute by minute. Nearly all are plain: the user's only one, which goes on with the
+ * open session or begins one, so that a row of open_sessions is all it takes. The others go the long way of `pieces`.
+ */
+function minutesAtHand(schema: string, span: Span, { gapMs }: SessionRules): string {
+  const tables = quoteSchema(schema);
+  const goesOn = `m.first_at <= o.last_at + ${interval(gapMs)} and m.first_at < o.cut_at`;
+  const isOnly = span.endMs - span.startMs === PANE_MS ? 'true' : 'count(*) over (partition by m.user_id) = 1';
   return `
-    lasting as materialized (select * from sessions where not ${hasEnded(endMs, rules)}),
-    kept as (${keepOpenSql(schema, endMs, rules)})`;
+    with minutes as materialized (
+      select m.user_id, m.first_at, m.last_at, o.user_id is null as is_new,
+        ${isOnly} and (o.user_id is null or (${goesOn})) and not ${isSilent('m.last_at', span.endMs, gapMs)} as is_plain
+      from ${tables}.session_facts m left join ${tables}.open_sessions o on o.user_id = m.user_id
+      where ${inSpans('m.pane', [span])}
+    )`;
+}
+
+function plainSessions(schema: string, { endMs }: Span, { gapMs, maxMs }: SessionRules): string {
+  const open = `${quoteSchema(schema)}.open_sessions`;
+  const checkAt = `m.last_at + ${interval(gapMs)}`;
+  return `
+    begun_anew as (
+      insert into ${open} (user_id, active_since, session_start, last_at, cut_at, check_at)
+      select user_id, first_at, first_at, last_at, ${paneOf('first_at')} + ${interval(maxMs)}, ${checkAt}
+      from minutes m where is_plain and is_new
+    ),
+    gone_on as (
+      update ${open} o set last_at = m.last_at, check_at = case when o.check_at < ${instant(endMs)} then ${checkAt} else o.check_at end
+      from minutes m where m.user_id = o.user_id and m.is_plain and not m.is_new
+    )`;
 }
 
 /** INSERT of the rows of `lasting` into open_sessions, where the user may have one. */
 export function keepOpenSql(schema: string, throughMs: number, { gapMs }: SessionRules): string {
   return `
-      insert into ${quoteSchema(schema)}.open_sessions as o (user_id, active_since, session_start, last_at, check_at, revision)
-      select user_id, active_since, session_start, session_end, session_end + ${interval(gapMs)}, revision from lasting
+      insert into ${quoteSchema(schema)}.open_sessions as o (user_id, active_since, session_start, last_at, cut_at, check_at, revision)
+      select user_id, active_since, session_start, session_end, cut_at, session_end + ${interval(gapMs)}, revision from lasting
       on conflict (user_id) do update set active_since = excluded.active_since, session_start = excluded.session_start,
-        last_at = excluded.last_at, revision = excluded.revision,
+        last_at = excluded.last_at, cut_at = excluded.cut_at, revision = excluded.revision,
         check_at = case when o.check_at < ${instant(throughMs)} then excluded.check_at else o.check_at end`;
 }
 

@@ -137,7 +137,7 @@ async function holdClock(client: pg.PoolClient, { schema, topic }: Where): Promi
   const { rows } = await client.query<ClockRow>(
     `update ${quoteSchema(schema)}.closed_through set written_through = written_through where topic = $1
      returning ${toMs('closed_through')} as closed_ms, ${toMs('written_through')} as written_ms,
-       set_config('work_mem', '64MB', true), set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('work_mem', '64MB', true), set_config('enable_memoize', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),
        set_config('jit', 'off', true)`,
     [topic],
   );

@@ -6,10 +6,11 @@ import { instant, interval, paneOf } from './instant.ts';
 /**
  * Parts of a WITH that make sessions of its part `pieces`: stretches of a user's activity, in no order, each a minute or a
  * session known so far (`user_id`, `first_at`, `last_at`; of a session also `active_since`, and its `revision`; else null and
- * 0). Yields `sessions`: `user_id`, `active_since`, `session_start`, `session_end`, `revision`, `cut`.
+ * 0). Yields `sessions`: `user_id`, `active_since`, `session_start`, `session_end`, `cut_at`, `revision`, `cut`.
  */
 export function sessionsOfPieces({ gapMs, maxMs }: SessionRules): string {
   const part = `floor(extract(epoch from ${paneOf('first_at')} - ${paneOf('since')}) / ${maxMs / 1000})`;
+  const cutAt = `${paneOf('since')} + (${part} + 1) * ${interval(maxMs)}`;
   return `
     begun as (
       select *, coalesce(first_at > max(last_at) over before + ${interval(gapMs)}, true) as begins
@@ -25,7 +26,7 @@ export function sessionsOfPieces({ gapMs, maxMs }: SessionRules): string {
     ),
     sessions as materialized (
       select user_id, since as active_since, min(first_at) as session_start, max(last_at) as session_end,
-        max(revision) as revision, lead(true) over (partition by user_id, since order by min(first_at)) is not null as cut
+        ${cutAt} as cut_at, max(revision) as revision, lead(true) over (partition by user_id, since order by min(first_at)) is not null as cut
       from parted
       group by user_id, since, ${part}
     )`;

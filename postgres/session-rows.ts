@@ -66,10 +66,11 @@ export function sessionFold(schema: string, ended: string): string {
       from (
         select sum(m.added) as added, sum(m.added_value) as value, sum(m.bought) as bought
         from ${minutes} ${facts('cart_facts')}
+        where f.cart_adds > 0
         group by m.item_id
       ) as items
       where added > bought
-    ) c on f.cart_adds > 0
+    ) c on true
     ${FUNNELS.map((funnel, index) => reachedSteps(funnel, index)).join('\n')}`;
 }
 

@@ -39,14 +39,15 @@ create table @schema@.cart_facts (
 create index cart_facts_user on @schema@.cart_facts (pane, user_id);
 
 -- One row a user whose session is open. active_since: start of the unbroken activity that a session of the greatest length
--- was cut from; else session_start. check_at: when to look whether the session has ended, never later than it can; it stays
--- while the user goes on, so that a row's usual change touches no index. revision: the greatest that a closed session had
--- which this one took over again.
+-- was cut from; else session_start. cut_at: the minute from which on what the user does is another session, however soon it
+-- comes. check_at: when to look whether the session has ended, never later than it can; it stays while the user goes on, so
+-- that a row's usual change touches no index. revision: the greatest that a closed session had which this one took over.
 create table @schema@.open_sessions (
   user_id text collate "C" primary key,
   active_since timestamptz not null,
   session_start timestamptz not null,
   last_at timestamptz not null,
+  cut_at timestamptz not null,
   check_at timestamptz not null,
   revision int not null default 0
 ) with (fillfactor = 70);
