@@ -78,12 +78,11 @@ export async function nextClosable(
       where occurred_at >= ${instant(writtenThroughMs)} and occurred_at < ${instant(boundaryMs)}
       order by occurred_at limit 1)`,
   );
-  const ends = rows
-    .map(({ pane_ms }) => must(pane_ms, 'a pane'))
-    .flatMap((paneMs) => [
-      ...AGGREGATES.flatMap(({ window }) => windowsOf(window, paneMs).map(({ endMs }) => endMs)),
-      sessionClosesAt(paneMs + PANE_MS - 1, rules),
-    ])
+  const panes = rows.map(({ pane_ms }) => must(pane_ms, 'a pane'));
+  const windows = panes.flatMap((paneMs) => AGGREGATES.flatMap(({ window }) => windowsOf(window, paneMs)));
+  const ends = windows
+    .map(({ endMs }) => endMs)
+    .concat(panes.map((paneMs) => sessionClosesAt(paneMs + PANE_MS - 1, rules)))
     .filter((endMs) => endMs > (writtenThroughMs ?? -Infinity) && endMs <= boundaryMs);
   return ends.length === 0 ? null : Math.min(...ends);
 }
