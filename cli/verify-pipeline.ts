@@ -7,7 +7,9 @@ import type { Check, Verification } from '../pipeline/check.ts';
 import { checkPartitions } from '../pipeline/check-partitions.ts';
 import { readRanges } from '../pipeline/partition-run.ts';
 import type { PartitionRun } from '../pipeline/partition-run.ts';
+import { FUNNELS } from '../pipeline/funnel.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { sessionRulesOf } from '../pipeline/session.ts';
 import { readRuns } from '../postgres/checkpoint-runs.ts';
 import { readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
@@ -18,6 +20,8 @@ import { countLateLeftOut, countPartitionRows } from '../postgres/verify-partiti
 import type { LateLeftOut } from '../postgres/verify-partitions.ts';
 import { RecountTables } from '../postgres/verify-recount.ts';
 import { checkResults } from '../postgres/verify-results.ts';
+import { checkSessions } from '../postgres/verify-sessions.ts';
+import { RECOUNTED_SESSIONS } from '../postgres/verify-sessions-sql.ts';
 import { recountTopic } from './verify-topic.ts';
 
 /** Memory of one sort or hash; the cores stay ingestion's; compiling takes longer than what it would save here. */
@@ -81,7 +85,7 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
 }
 
 async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: VerifyInput): Promise<Snapshot> {
-  await client.query(`set transaction read only; ${SESSION}`);
+  await client.query(`${RECOUNTED_SESSIONS}; set transaction read only; ${SESSION}`);
   onProgress?.({ step: 'counts', done: null, of: null });
   await refuseRestored(client, spec.schema);
   const runs = await readRuns(client, spec);
@@ -99,12 +103,19 @@ async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: Verify
     const input = { aggregate, throughMs: clock.writtenThroughMs, onProgress: onEventTime };
     results.push(...(await checkResults(client, spec.schema, input)));
   }
+  const sessions = await checkSessions(client, spec.schema, {
+    rules: sessionRulesOf(spec),
+    funnels: FUNNELS,
+    throughMs: clock.writtenThroughMs,
+    events: rows.reduce((sum, { events }) => sum + events, 0),
+    onProgress: (step, done, of) => onProgress?.({ step, done, of }),
+  });
   return {
     runs,
     clock,
     late,
     acceptedGaps: runs.reduce((sum, { acceptedGaps }) => sum + acceptedGaps, 0),
-    checks: [...checkPartitions(runs, rows), ...results],
+    checks: [...checkPartitions(runs, rows), ...results, ...sessions],
   };
 }
 

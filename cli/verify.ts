@@ -17,14 +17,14 @@ export function verifyCommand(): Command {
     summary: 'prove that nothing is lost, doubled or wrong: recount the topic and recompute every result',
     more: [
       'Holds the counts of every partition against its offsets and rows, reads the topic again and compares it id by id with',
-      'events and dead letters, and recomputes every closed window from the events. Changes nothing and may run while events',
-      'come in: what commits after it began is not looked at. Exit code 1 when anything differs.',
+      'events and dead letters, and recomputes every closed window, session and funnel from the events. Changes nothing and may',
+      'run while events come in: what commits after it began is not looked at. Exit code 1 when anything differs.',
     ].join('\n'),
     examples: [
       ['weir verify', 'a table of checks, with the first differences of each'],
       ['weir verify --json | jq .differences', 'the same for a program'],
     ],
-    settings: [...WHERE, 'maxFutureMs', 'retentionMs'],
+    settings: [...WHERE, 'maxFutureMs', 'retentionMs', 'sessionGapMs', 'sessionMaxMs'],
   })
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }, command: Command) => {

@@ -5,14 +5,9 @@ import type { Aggregate } from '../pipeline/aggregates.ts';
 import { instant, msOrNull, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
+import { walkStretches } from './stretches.ts';
 import { compareWindowsSql } from './verify-windows-sql.ts';
 import type { Compared } from './verify-windows-sql.ts';
-
-const HOUR_MS = 3_600_000;
-/** Event time compared at once: grown and shrunk so that one statement takes about a second, whatever the event rate. */
-const CHUNK_MS = { first: HOUR_MS, least: HOUR_MS / 6, most: 720 * HOUR_MS };
-const QUICK_MS = 300;
-const SLOW_MS = 3000;
 
 export type ResultInput = {
   readonly aggregate: Aggregate;
@@ -43,22 +38,18 @@ async function compareClosed(db: Queryable, schema: string, input: ClosedInput):
   const { lengthMs, slideMs } = aggregate.window;
   // Windows start before this, so that they end at throughMs or before.
   const stopMs = Math.floor((throughMs - lengthMs) / slideMs) * slideMs + slideMs;
-  let chunkMs = CHUNK_MS.first;
-  const firstMs = (await nextWindowStart(db, schema, { aggregate, fromMs: null })) ?? stopMs;
-  let startMs = firstMs;
-  while (startMs < stopMs) {
-    const endMs = Math.min(startMs + Math.ceil(chunkMs / slideMs) * slideMs, stopMs);
-    const began = performance.now();
-    const { rows: compared } = await db.query<Compared>(
-      compareWindowsSql(aggregate, schema, { starts: { startMs, endMs }, maxExamples: MAX_EXAMPLES }),
-    );
-    const tookMs = performance.now() - began;
-    if (compared[0]) addCompared(compared[0], rows, windows);
-    if (tookMs < QUICK_MS) chunkMs = Math.min(chunkMs * 2, CHUNK_MS.most);
-    if (tookMs > SLOW_MS) chunkMs = Math.max(chunkMs / 2, CHUNK_MS.least);
-    onProgress(endMs - firstMs, stopMs - firstMs);
-    startMs = (await nextWindowStart(db, schema, { aggregate, fromMs: endMs })) ?? stopMs;
-  }
+  await walkStretches({
+    stepMs: slideMs,
+    stopMs,
+    next: (fromMs) => nextWindowStart(db, schema, { aggregate, fromMs }),
+    visit: async (starts) => {
+      const { rows: compared } = await db.query<Compared>(
+        compareWindowsSql(aggregate, schema, { starts, maxExamples: MAX_EXAMPLES }),
+      );
+      if (compared[0]) addCompared(compared[0], rows, windows);
+    },
+    onProgress,
+  });
 }
 
 function addCompared(compared: Compared, rows: Sums, windows: Sums): void {
