@@ -40,6 +40,9 @@ export class ChaosWorld {
     maxFutureMs: 300_000,
     amendHorizonMs: 86_400_000,
     amendIntervalMs: 10_000,
+    // Short enough that sessions end, are cut and are merged by late events while faults go on.
+    sessionGapMs: 60_000,
+    sessionMaxMs: 300_000,
     retentionMs: null,
   };
   readonly generatorSpec: GeneratorSpec;

@@ -3,6 +3,7 @@ import { createMessageMaker } from '../../generator/produced-message.ts';
 import type { GeneratorSpec } from '../../generator/generator-spec.ts';
 import type { Segment } from '../../generator/pace.ts';
 import { AGGREGATES } from '../../pipeline/aggregates.ts';
+import { FUNNEL, SESSIONS, sessionRulesOf } from '../../pipeline/session.ts';
 import { must } from '../../pipeline/ensure.ts';
 import { migrate } from '../../postgres/migrate.ts';
 import type { Queryable } from '../../postgres/pool.ts';
@@ -43,6 +44,7 @@ const CIRCUMSTANCES = [
   'created_at',
   'published_at',
   'id',
+  'check_at',
   'kafka_partition',
   'kafka_offset',
 ];
@@ -54,12 +56,19 @@ export async function compareWithGolden(world: ChaosWorld, produced: Produced): 
   await migrate({ url, schema: 'golden' });
   const golden = await handDrivenPipeline(
     { url, schema: 'golden', pool },
-    { brokers: stack.addresses.kafka.brokers, topic: spec.topic },
+    { brokers: stack.addresses.kafka.brokers, topic: spec.topic, rules: sessionRulesOf(spec) },
   );
   await golden.ingest();
   await golden.close(must(await lastWindowEnd(pool, golden.spec), 'an event in the golden run'));
   const tables: TableDifference[] = [];
-  for (const table of ['events', 'dead_letters', ...AGGREGATES.map(({ name }) => name)]) {
+  for (const table of [
+    'events',
+    'dead_letters',
+    ...AGGREGATES.map(({ name }) => name),
+    SESSIONS,
+    'open_sessions',
+    FUNNEL,
+  ]) {
     tables.push(await compareTable(pool, table));
   }
   const { rows } = await pool.query<{ events: number; missing: number; doubled: number }>(

@@ -6,6 +6,7 @@ import { openPartitionReader } from '../../kafka/partition-reader.ts';
 import { partitionOffsets } from '../../kafka/topics.ts';
 import { openMetrics } from '../../observability/metrics.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
+import type { SessionRules } from '../../pipeline/session.ts';
 import { amendWindows } from '../../postgres/amend-windows.ts';
 import { ensureCheckpoint, takeLease } from '../../postgres/checkpoints.ts';
 import { closeNextPanes } from '../../postgres/close-windows.ts';
@@ -24,7 +25,7 @@ export type HandDrivenPipeline = {
 /** A pipeline of `topic` into the database's schema; its checkpoints begin at the log starts. */
 export async function handDrivenPipeline(
   { url, schema, pool }: TestDatabase,
-  { brokers, topic }: { brokers: readonly string[]; topic: string },
+  { brokers, topic, rules }: { brokers: readonly string[]; topic: string; rules?: SessionRules },
 ): Promise<HandDrivenPipeline> {
   const spec: PipelineSpec = {
     topic,
@@ -35,6 +36,7 @@ export async function handDrivenPipeline(
     amendHorizonMs: 7_200_000,
     amendIntervalMs: 1000,
     retentionMs: null,
+    ...(rules && { sessionGapMs: rules.gapMs, sessionMaxMs: rules.maxMs }),
   };
   for (const { partition, logStartOffset } of await partitionOffsets({ brokers, topic })) {
     await ensureCheckpoint(pool, spec, { partition, firstOffset: logStartOffset });
