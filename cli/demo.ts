@@ -6,6 +6,7 @@ import { generatorId } from '../pipeline/ids.ts';
 import { SETTINGS } from '../pipeline/setting-table.ts';
 import type { GeneratorState } from '../workflows/generator-state.ts';
 import { CliFailure } from './failure.ts';
+import { flawsOf } from './flaws.ts';
 import { grouped } from './output.ts';
 import { generatorTarget } from './targets.ts';
 import { ensureWorkflow } from './temporal-control.ts';
@@ -64,8 +65,12 @@ export async function startDemo(control: Control, topic: string, wish: DemoWish)
     input: { spec },
     memo: { spec },
   });
-  return `Generator ${spec.name} makes ${grouped(spec.rate)} events/s (seed ${spec.seed}): ${percent(spec.disorder)} out of order, ${percent(spec.duplicates)} twice, ${percent(spec.malformed)} malformed, ${percent(spec.late)} late.`;
+  return demoSentence(spec);
 }
+
+/** What it makes, every flaw included: nobody should take them for faults of the pipeline. */
+export const demoSentence = (spec: GeneratorSpec): string =>
+  `Generator ${spec.name} makes ${grouped(spec.rate)} events/s (seed ${spec.seed}): ${flawsOf(spec)}.`;
 
 /** Pauses the demo generator if it runs, so that no backlog builds up meanwhile. True when it was paused. */
 export async function pauseDemo(control: Control, topic: string): Promise<boolean> {
@@ -74,5 +79,3 @@ export async function pauseDemo(control: Control, topic: string): Promise<boolea
   await control.update<GeneratorState>(generatorTarget(name), 'pause', { withinMs: 6_000 });
   return true;
 }
-
-const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { listenForInterrupts } from '../workers/interrupts.ts';
 import { createCommand } from './command.ts';
 import { CliFailure } from './failure.ts';
+import { flawsOf } from './flaws.ts';
 import { PROFILES_EXPLAINED, paceSentence } from './generator-flags.ts';
 import { withOfflineFlags } from './offline-flags.ts';
 import type { OfflineFlags } from './offline-flags.ts';
@@ -118,7 +119,7 @@ function report({ spec, startMs }: OfflineRun, { messages, bytes, out, seconds, 
     printJson({ file: out, messages, bytes, seed: spec.seed, startTime, seconds: Math.round(seconds * 1000) / 1000 });
     return;
   }
-  const told = `${plural(messages, 'message')}, ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s: ${paceSentence(spec)}, seed ${spec.seed}, from ${startTime}.`;
+  const told = `${plural(messages, 'message')}, ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s: ${paceSentence(spec)}, seed ${spec.seed}, from ${startTime}; ${flawsOf(spec)}.`;
   // What standard output holds is the messages and nothing else.
   if (out === '-') printProgress(told);
   else printLine(`${out}: ${told}`);

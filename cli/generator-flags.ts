@@ -65,8 +65,9 @@ export const newSeed = (): number => Math.floor(Date.now() / 1000);
 /** What the profiles do, for the help of whoever takes them. */
 export const PROFILES_EXPLAINED = [
   'Profiles: steady; daily: a day around the rate, twice as much in the evening (UTC); burst: a flash sale, twenty times the',
-  'rate for the second and third of every thirty minutes; ramp: climbs from nothing in ten minutes; quiet-night: falls to',
-  'nothing from midnight to six, so that partitions run idle one after the other (UTC).',
+  'rate for the second and third of every thirty minutes (everybody is in a hurry then: there are twenty times as many sessions,',
+  'each over in a twentieth of its time); ramp: climbs from nothing in ten minutes; quiet-night: falls to nothing from midnight',
+  'to six, so that partitions run idle one after the other (UTC).',
 ].join('\n');
 
 /** The specification from the flags. Throws CliFailure with every problem. */

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 
 import { amount } from '../pipeline/setting-values.ts';
 import { createCommand, parsedBy } from './command.ts';
+import { flawsOf } from './flaws.ts';
 import { PROFILES_EXPLAINED, paceSentence } from './generator-flags.ts';
 import { withOfflineFlags } from './offline-flags.ts';
 import type { OfflineFlags } from './offline-flags.ts';
@@ -62,5 +63,7 @@ function printPreview({ spec, startMs }: OfflineRun, told: readonly ToldMessage[
     ),
   );
   const from = new Date(startMs).toISOString();
-  printLine(`\n${plural(rows.length, 'message')}: ${paceSentence(spec)}, seed ${spec.seed}, from ${from}.`);
+  printLine(
+    `\n${plural(rows.length, 'message')}: ${paceSentence(spec)}, seed ${spec.seed}, from ${from}; ${flawsOf(spec)}.`,
+  );
 }

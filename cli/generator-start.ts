@@ -7,6 +7,7 @@ import type { SettingName } from '../pipeline/setting-table.ts';
 import { waitMs } from '../workers/interrupts.ts';
 import { createCommand, settingsOf } from './command.ts';
 import { CliFailure } from './failure.ts';
+import { flawsOf } from './flaws.ts';
 import { PROFILES_EXPLAINED, newSeed, specOf, specSentence, withSpecFlags, withStartTime } from './generator-flags.ts';
 import type { SpecFlags } from './generator-flags.ts';
 import { plural, printJson, printLine } from './output.ts';
@@ -23,7 +24,7 @@ export function generatorStartCommand(settings: readonly SettingName[]): Command
     createCommand({
       name: 'start',
       summary: 'start a generator; its workflow runs on the workers until its end is reached or it is stopped',
-      more: `The same seed makes the same events again, at the times at which they are due. Shares are fractions of all messages, 0 to 1. ${PROFILES_EXPLAINED}`,
+      more: `The same seed makes the same events again, at the times at which they are due. Shares are fractions of all messages, 0 to 1. Generators of different seeds know different people by the same user ids, so one topic should have one of them at a time if its sessions matter. ${PROFILES_EXPLAINED}`,
       examples: [
         ['weir generator start --rate 2000 --disorder 0.01 --late 0.001', 'live events, a few out of order or late'],
         [
@@ -64,7 +65,7 @@ export function generatorStartCommand(settings: readonly SettingName[]): Command
         });
         if (flags.json) printJson(spec);
         else {
-          printLine(`The generator ${spec.name} is started: ${summary}, seed ${spec.seed}.`);
+          printLine(`The generator ${spec.name} is started: ${summary}, seed ${spec.seed}, ${flawsOf(spec)}.`);
           printLine(await firstSign(control, id));
         }
       });
