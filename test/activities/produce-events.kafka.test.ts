@@ -83,3 +83,23 @@ test('a heartbeat tells how far it is, at what rate, and how far behind', async 
   expect(last?.behindMs).toBeLessThan(500);
   expect(last?.mayReachIndex).toBeGreaterThan((last?.nextIndex ?? 0) + 7_000);
 });
+
+test('while Kafka is away the schedule goes on: a heartbeat tells how late the next message is, and why', async () => {
+  const heard: ProduceHeartbeat[] = [];
+  const environment = new MockActivityEnvironment();
+  const input = await freshInput({ leaseMs: 60_000 });
+  const away = createProduceEvents({ kafkaBrokers: ['127.0.0.1:1'], metrics });
+  environment.on('heartbeat', (details: ProduceHeartbeat) => {
+    heard.push(details);
+    if (details.behindMs > 1_500 && details.trouble !== null) environment.cancel('WORKER_SHUTDOWN');
+  });
+  const result: ProduceResult = await environment.run<[ProduceInput], ProduceResult, typeof away>(away, input);
+  const last = heard.at(-1);
+  expect(last).toMatchObject({ nextIndex: 0, actualRate: 0, targetRate: 1_000, bytesPerSecond: 0 });
+  expect(last?.behindMs).toBeGreaterThan(1_500);
+  expect(last?.trouble).toMatch(/127\.0\.0\.1:1/);
+  expect(Object.values(last?.errors ?? {})[0]).toBeGreaterThan(0);
+  // Nothing counts as sent that may not have come; what may have is said.
+  expect(result).toMatchObject({ nextIndex: 0, sent: 0, reason: 'drained', trouble: expect.any(String) });
+  expect(result.unconfirmed).toBeGreaterThan(0);
+}, 100_000);

@@ -12,6 +12,7 @@ import type { ProducedMessage } from '../../generator/produced-message.ts';
 import { messageHash } from '../../generator/shop.ts';
 import { shopperAt, skewMs } from '../../generator/shoppers.ts';
 import { createWorld } from '../../generator/world.ts';
+import { partitionOf } from '../../kafka/choose-partition.ts';
 import { must } from '../../pipeline/ensure.ts';
 import type { EventFields } from '../../pipeline/event.ts';
 import { parseMessage } from '../../pipeline/parse-message.ts';
@@ -113,6 +114,7 @@ test('duplicates repeat the bytes of an earlier message, in their shares, and no
   const seenAt = new Map<string, number>();
   const counts = { soon: 0, later: 0, elsewhere: 0 };
   const messages = make(given, 130_000);
+  let moved = 0;
   for (const [index, message] of messages.entries()) {
     const text = message.value.toString('latin1');
     const kind = duplicates.kindOf(index);
@@ -124,11 +126,15 @@ test('duplicates repeat the bytes of an earlier message, in their shares, and no
     const behind = index - must(seenAt.get(text), `an original of message ${index}`);
     expect(message.timestampMs).toBe(SEGMENT.startMs + index * 2);
     expect(message.key === read(message).user_id).toBe(kind !== 'elsewhere');
+    const partitions = [message.key, read(message).user_id].map((key) => partitionOf(Buffer.from(key), 6));
+    if (partitions[0] !== partitions[1]) moved += 1;
     // At the beginning there is nothing yet that lies three minutes back.
     const isEarly = kind !== 'later' || index < 110_000;
     expect(behind).toBeGreaterThan(isEarly ? 0 : 79_900);
     expect(behind).toBeLessThan(kind === 'later' ? 100_100 : DUPLICATE_REACH + 20);
   }
+  // Under another key one in six comes to the same partition by chance.
+  expect(Math.abs(moved / counts.elsewhere - 5 / 6)).toBeLessThan(tolerance(5 / 6, counts.elsewhere));
   const share = (kind: keyof typeof counts): number => counts[kind] / messages.length;
   expect(Math.abs(share('soon') - 0.02)).toBeLessThan(tolerance(0.02, messages.length));
   expect(Math.abs(share('later') - 0.004)).toBeLessThan(tolerance(0.004, messages.length));

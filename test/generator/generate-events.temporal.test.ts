@@ -115,6 +115,26 @@ test('a worker that is killed leaves no gap, and what is sent again carries the 
   const indexes = indexesOf(world.spec, messages, stopped.nextIndex);
   expect(inOrder(indexes.values())).toEqual(range(stopped.nextIndex));
   expect(stopped.segment.rate).toBe(700);
+  // What came twice is the same to the byte: else it would be two events.
+  expect(new Set(messages.map(({ value }) => String(value))).size).toBe(stopped.nextIndex);
+});
+
+test('several generators go on side by side in one process and one topic, and neither takes from the other', async () => {
+  const one = await startGenerator({ rate: 300, count: 900, seed: 1 });
+  const other = await startGenerator({ rate: 700, count: 2_100, seed: 2, topic: one.spec.topic });
+  const results = await withWorker(one.queue, async () =>
+    withWorker(other.queue, async () => await Promise.all([one.handle.result(), other.handle.result()])),
+  );
+  expect(results.map(({ phase, nextIndex }) => ({ phase, nextIndex }))).toEqual([
+    { phase: 'finished', nextIndex: 900 },
+    { phase: 'finished', nextIndex: 2_100 },
+  ]);
+  const messages = await readWholeTopic(one.spec.topic);
+  expect(messages).toHaveLength(3_000);
+  for (const { spec } of [one, other]) {
+    const found = [...indexesOf(spec, messages, Number(spec.count)).values()].filter((index) => index >= 0);
+    expect(inOrder(new Set(found))).toEqual(range(Number(spec.count)));
+  }
 });
 
 test('a count ends the generator, through several runs of its workflow', async () => {
