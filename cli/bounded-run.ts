@@ -120,6 +120,7 @@ function summarize({ before, report, seconds, json }: Outcome): void {
   const windows = Object.entries(report.windows).map(
     ([name, total]) => [name, total - (before.windows[name] ?? 0), total] as const,
   );
+  const sessions = report.sessions.closed - before.sessions.closed;
   const recorded = report.totals.recorded - before.totals.recorded;
   const eventsPerSecond = Math.round(recorded / seconds);
   if (json) {
@@ -130,6 +131,7 @@ function summarize({ before, report, seconds, json }: Outcome): void {
       eventsPerSecond,
       ...Object.fromEntries(rows.map(([name, now]) => [name, now])),
       windows: Object.fromEntries(windows.map(([name, now]) => [name, now])),
+      sessions,
       totals: report.totals,
       closedThrough: report.closedThrough,
       writtenThrough: report.writtenThrough,
@@ -149,5 +151,7 @@ function summarize({ before, report, seconds, json }: Outcome): void {
       windows.map(([name, now, all]) => [name, grouped(now), grouped(all)]),
     ),
   );
-  printLine(`\n${seconds.toFixed(1)} s, ${grouped(eventsPerSecond)} events/s; every window is closed.`);
+  const open = report.sessions.open === 0 ? '' : `, ${grouped(report.sessions.open)} open`;
+  printLine(`\n${plural(sessions, 'session')} closed, ${grouped(report.sessions.closed)} in all${open}.`);
+  printLine(`${seconds.toFixed(1)} s, ${grouped(eventsPerSecond)} events/s; every window is closed.`);
 }

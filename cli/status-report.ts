@@ -18,9 +18,13 @@ import type { Clock } from '../postgres/closed-through.ts';
 import { lateEventsWaiting } from '../postgres/late-events.ts';
 import { countLateLeftOut } from '../postgres/late-list.ts';
 import { openPool } from '../postgres/pool.ts';
+import { countSessions } from '../postgres/read-sessions.ts';
+import type { SessionCounts } from '../postgres/read-sessions.ts';
 import { countUndecidedLetters } from '../postgres/undecided-letters.ts';
 import type { UndecidedLetters } from '../postgres/undecided-letters.ts';
 import { addressesOf } from './addresses.ts';
+import { FlowMeter } from './flow-meter.ts';
+import type { Rates } from './flow-meter.ts';
 import { OldestUnread } from './oldest-unread.ts';
 import { readPublication } from './publication-status.ts';
 import type { Publication } from './publication-status.ts';
@@ -39,8 +43,6 @@ export type PartitionStatus = Counts & {
   /** What keeps the partition from going on, if the offsets alone tell it. */
   readonly problem: string | null;
 };
-
-export type Rates = { readonly producedPerSecond: number; readonly committedPerSecond: number };
 
 export type StatusReport = {
   readonly topic: string;
@@ -62,13 +64,13 @@ export type StatusReport = {
   readonly letters: UndecidedLetters;
   readonly publication: Publication;
   readonly windows: Readonly<Record<string, number>>;
+  readonly sessions: SessionCounts;
   readonly partitions: readonly PartitionStatus[];
   /** The live workers of the home. */
   readonly workers: readonly WorkerReadiness[];
 };
 
 type Offsets = Awaited<ReturnType<TopicObserver['offsets']>>[number];
-type Sample = { readonly atMs: number; readonly produced: number; readonly committed: number };
 
 /** One status with rates measured over half a second. */
 export async function readStatus(settings: Settings): Promise<StatusReport> {
@@ -104,7 +106,7 @@ export class StatusReader {
   readonly pool: pg.Pool;
   readonly #settings: Settings;
   readonly #parts: Parts;
-  #before: Sample | null = null;
+  readonly #flow = new FlowMeter();
 
   constructor(settings: Settings, parts: Parts) {
     this.#settings = settings;
@@ -121,32 +123,34 @@ export class StatusReader {
     const { brokers } = this.#parts;
     // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
     const offsets = await this.#parts.observer.offsets();
-    const [checkpoints, clock, windows, lateWaiting, lateLeftOut, lastWindowEndMs, letters, publication, runs] =
-      await Promise.all([
-        readCheckpoints(this.pool, { topic, schema }),
-        readClock(this.pool, { topic, schema }),
-        countClosedWindows(this.pool, schema),
-        lateEventsWaiting(this.pool, { topic, schema }),
-        countLateLeftOut(this.pool, schema),
-        lastWindowEnd(this.pool, this.#settings),
-        countUndecidedLetters(this.pool, schema),
-        readPublication(this.pool, { schema, topic, brokers }),
-        readRuns(this.pool, { schema, topic }),
-      ]);
+    const [
+      checkpoints,
+      clock,
+      windows,
+      sessions,
+      lateWaiting,
+      lateLeftOut,
+      lastWindowEndMs,
+      letters,
+      publication,
+      runs,
+    ] = await Promise.all([
+      readCheckpoints(this.pool, { topic, schema }),
+      readClock(this.pool, { topic, schema }),
+      countClosedWindows(this.pool, schema),
+      countSessions(this.pool, schema),
+      lateEventsWaiting(this.pool, { topic, schema }),
+      countLateLeftOut(this.pool, schema),
+      lastWindowEnd(this.pool, this.#settings),
+      countUndecidedLetters(this.pool, schema),
+      readPublication(this.pool, { schema, topic, brokers }),
+      readRuns(this.pool, { schema, topic }),
+    ]);
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
     const low = this.#lowWatermark(offsets, checkpoints, { ...clock, lastWindowEndMs });
     const closable = await hasClosableWindows(this.pool, this.#settings, { ...clock, lowWatermarkMs: low.ms });
-    const totals = {
-      recorded: sum(runs.map(({ counts }) => counts.recorded)),
-      duplicate: sum(runs.map(({ counts }) => counts.duplicate)),
-      late: sum(runs.map(({ counts }) => counts.late)),
-      rejected: sum(runs.map(({ counts }) => counts.rejected)),
-      skipped: sum(runs.map(({ counts }) => counts.skipped)),
-      windows: sum(Object.values(windows)),
-      lateWaiting,
-      lateLeftOut,
-    };
+    const totals = { ...countsOf(runs), windows: sum(Object.values(windows)), lateWaiting, lateLeftOut };
     return {
       topic,
       schema,
@@ -158,11 +162,15 @@ export class StatusReader {
       heldBackBy: low.heldBackBy,
       closedThrough: iso(clock.closedThroughMs),
       writtenThrough: iso(clock.writtenThroughMs),
-      rates: this.#rates(offsets, checkpoints),
+      rates: this.#flow.measure({
+        produced: sum(offsets.map((of) => of.endOffset)),
+        committed: sum(checkpoints.map((of) => of.nextOffset)),
+      }),
       totals,
       letters,
       publication,
       windows,
+      sessions,
       partitions,
       workers: await workersReadiness(this.#settings.home),
     };
@@ -203,23 +211,16 @@ export class StatusReader {
     const ms = Math.max(now.ms ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
     return { ms: ms === -Infinity ? null : ms, heldBackBy: now.heldBackBy };
   }
+}
 
-  #rates(offsets: readonly Offsets[], checkpoints: readonly Checkpoint[]): Rates | null {
-    const now = {
-      atMs: performance.now(),
-      produced: sum(offsets.map((of) => of.endOffset)),
-      committed: sum(checkpoints.map((of) => of.nextOffset)),
-    };
-    const before = this.#before;
-    this.#before = now;
-    if (before === null || now.atMs <= before.atMs) return null;
-    const perSecond = (from: number, to: number): number =>
-      Math.max(0, ((to - from) * 1000) / (now.atMs - before.atMs));
-    return {
-      producedPerSecond: perSecond(before.produced, now.produced),
-      committedPerSecond: perSecond(before.committed, now.committed),
-    };
-  }
+function countsOf(runs: Awaited<ReturnType<typeof readRuns>>): Counts {
+  return {
+    recorded: sum(runs.map(({ counts }) => counts.recorded)),
+    duplicate: sum(runs.map(({ counts }) => counts.duplicate)),
+    late: sum(runs.map(({ counts }) => counts.late)),
+    rejected: sum(runs.map(({ counts }) => counts.rejected)),
+    skipped: sum(runs.map(({ counts }) => counts.skipped)),
+  };
 }
 
 /** The same sentence with which the partition stops, or will as soon as it reads on. */

@@ -19,6 +19,7 @@ export function summaryLines(report: StatusReport): string[] {
     `  stored      ${grouped(totals.recorded)} recorded (${grouped(totals.late)} late), ${grouped(totals.duplicate)} duplicate, ${grouped(totals.rejected)} rejected, ${grouped(totals.skipped)} skipped`,
     `  watermark   ${instantText(report.lowWatermark, report.takenAt)}${heldText(report)}`,
     `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals)}`,
+    `  sessions    ${grouped(report.sessions.closed)} closed, ${grouped(report.sessions.open)} open`,
     ...lettersLine(report),
   ];
   return [

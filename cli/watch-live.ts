@@ -53,8 +53,8 @@ export async function watchLive(running: Running, { settings: wished, signal }: 
 }
 
 async function newestRows(reader: StatusReader, schema: string): Promise<Awaited<ReturnType<typeof newestResultRows>>> {
-  const aggregate = must(AGGREGATES[0], 'at least one aggregate is declared');
-  return await newestResultRows(reader.pool, schema, { aggregate, limit: SHOWN_ROWS });
+  const table = must(AGGREGATES[0], 'at least one aggregate is declared');
+  return await newestResultRows(reader.pool, schema, { table, limit: SHOWN_ROWS });
 }
 
 /** Starting a stack that runs changes nothing, so this starts exactly what has ended. */

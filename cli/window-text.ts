@@ -20,20 +20,22 @@ export function windowLines(windows: readonly ExplainedWindow[]): string[] {
   return lines;
 }
 
-function headLine({ aggregate, span, state, history }: ExplainedWindow): string {
+function headLine({ aggregate, counts, span, state, history }: ExplainedWindow): string {
   const name = styled('bold', `${aggregate} ${timeText(span.startMs)} to ${timeText(span.endMs)}`);
-  if (state === 'closed') return `${name} is closed, ${closedText(span.endMs, history)}.`;
+  if (state === 'closed') return `${name} is closed, ${closedText(span.endMs, counts, history)}.`;
   if (state === 'open') {
     const held =
       history.events === 0
-        ? 'no event so far; without one it closes without a row'
-        : `${plural(history.events, 'event')} so far`;
+        ? `no ${counts} so far; without one it closes without a row`
+        : `${plural(history.events, counts)} so far`;
     return `${name} is not closed. It holds ${held}.`;
   }
-  return `${name} is closed, without a row: it held no event.`;
+  return `${name} is closed, without a row: it held no ${counts}.`;
 }
 
-function closedText(endMs: number, { closed, amendments }: WindowHistory): string {
+type Counts = ExplainedWindow['counts'];
+
+function closedText(endMs: number, counts: Counts, { closed, amendments }: WindowHistory): string {
   if (closed === null) return '';
   const afterMs = closed.closedAtMs - endMs;
   const after = `${formatDuration(Math.round(Math.abs(afterMs) / 1000) * 1000)} ${afterMs < 0 ? 'before' : 'after'} its end`;
@@ -42,26 +44,26 @@ function closedText(endMs: number, { closed, amendments }: WindowHistory): strin
   const since = `since ${timeText(closed.closedAtMs)}, ${after}`;
   // A window that was empty when it closed has no row until a late event comes.
   if (atClose === 0 && amendments.length > 0) {
-    return `and was empty until it was amended at ${timeText(closed.closedAtMs)}; it holds ${plural(closed.events, 'event')} now (revision ${closed.revision})`;
+    return `and was empty until it was amended at ${timeText(closed.closedAtMs)}; it holds ${plural(closed.events, counts)} now (revision ${closed.revision})`;
   }
-  if (closed.revision === 1) return `${since}, with ${plural(closed.events, 'event')} (revision 1)`;
-  return `${since}, with ${plural(atClose, 'event')}; it holds ${plural(closed.events, 'event')} now (revision ${closed.revision})`;
+  if (closed.revision === 1) return `${since}, with ${plural(closed.events, counts)} (revision 1)`;
+  return `${since}, with ${plural(atClose, counts)}; it holds ${plural(closed.events, counts)} now (revision ${closed.revision})`;
 }
 
-function historyLines({ state, history }: ExplainedWindow): string[] {
+function historyLines({ counts, state, history }: ExplainedWindow): string[] {
   const { amendments, lateWaiting, lateLeftOut } = history;
   const waits = `  ${plural(lateWaiting, 'late event')} ${lateWaiting === 1 ? 'waits' : 'wait'} for the next amendment.`;
   const left = `  ${plural(lateLeftOut, 'late event')} of its time came beyond the amend horizon: listed by \`weir late --beyond-horizon\`, and in no result.`;
   return [
     ...amendments.map(
-      (of) => `  revision ${of.revision} at ${timeText(of.amendedAtMs)}, ${of.cause}: ${amendedText(of)}`,
+      (of) => `  revision ${of.revision} at ${timeText(of.amendedAtMs)}, ${of.cause}: ${amendedText(of, counts)}`,
     ),
     ...(lateWaiting === 0 || state === 'open' ? [] : [waits]),
     ...(lateLeftOut === 0 ? [] : [left]),
   ];
 }
 
-function amendedText({ changedRows, newRows, vanishedRows, moreEvents }: WindowAmendment): string {
+function amendedText({ changedRows, newRows, vanishedRows, moreEvents }: WindowAmendment, counts: Counts): string {
   const rows = [
     [changedRows, 'changed'],
     [newRows, 'new'],
@@ -69,17 +71,19 @@ function amendedText({ changedRows, newRows, vanishedRows, moreEvents }: WindowA
   ] as const;
   const said = rows.filter(([count]) => count > 0).map(([count, what]) => `${plural(count, 'row')} ${what}`);
   const sign = moreEvents < 0 ? '-' : '+';
-  return `${said.join(', ')} (${sign}${plural(Math.abs(moreEvents), 'event')})`;
+  return `${said.join(', ')} (${sign}${plural(Math.abs(moreEvents), counts)})`;
 }
 
 /** One window for programs. */
-export function windowJson({ aggregate, span, state, history, why }: ExplainedWindow): unknown {
+export function windowJson({ aggregate, counts, span, state, history, why }: ExplainedWindow): unknown {
   const { closed, amendments, events, lateWaiting, lateLeftOut } = history;
   return {
     aggregate,
     windowStart: iso(span.startMs),
     windowEnd: iso(span.endMs),
     state,
+    /** What the numbers of events are of: events, or sessions that started in it. */
+    counts: `${counts}s`,
     events,
     lateWaiting,
     lateLeftOut,

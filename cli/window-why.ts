@@ -2,6 +2,8 @@
 import type pg from 'pg';
 
 import type { Aggregate } from '../pipeline/aggregates.ts';
+import { sessionRulesOf } from '../pipeline/session.ts';
+import type { SessionRules } from '../pipeline/session.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { whyOpen } from '../pipeline/why-open.ts';
 import type { EventTimeFacts, WhyOpen } from '../pipeline/why-open.ts';
@@ -10,6 +12,8 @@ import { readClock } from '../postgres/closed-through.ts';
 import { readWindowHistory } from '../postgres/window-history.ts';
 import type { WindowHistory } from '../postgres/window-history.ts';
 import { lastWindowEnd } from '../postgres/windows.ts';
+import { isWaiting, readExplainedFunnel, whyFunnelWaits } from './funnel-window-why.ts';
+import type { ExplainedFunnel } from './funnel-window-why.ts';
 import { printJson, printLine } from './output.ts';
 import { openStatusReader } from './status-report.ts';
 import type { StatusReport } from './status-report.ts';
@@ -18,25 +22,36 @@ import { askWorkflows } from './workflow-troubles.ts';
 import type { WorkflowTroubles } from './workflow-troubles.ts';
 import { withPool } from './with-servers.ts';
 
-/** One window of one aggregate. `why` is empty unless it is open. */
+/** One window of one aggregate. `why` is empty unless it waits for something. `counts`: what its history counts. */
 export type ExplainedWindow = {
   readonly aggregate: string;
+  readonly counts: 'event' | 'session';
   readonly span: Span;
   readonly state: 'closed' | 'empty' | 'open';
   readonly history: WindowHistory;
   readonly why: readonly WhyOpen[];
 };
 
-type Asked = { readonly atMs: number; readonly aggregates: readonly Aggregate[]; readonly json: boolean };
+/** `funnel`: the window of the funnels too. */
+type Asked = {
+  readonly atMs: number;
+  readonly aggregates: readonly Aggregate[];
+  readonly funnel: boolean;
+  readonly json: boolean;
+};
 
 /** Prints what there is to say of the window of each aggregate that starts at `atMs`, or last before it. */
-export async function explainWindows(settings: Settings, { atMs, aggregates, json }: Asked): Promise<void> {
-  const windows = await withPool(settings, async (pool) => await readWindows(pool, settings, { atMs, aggregates }));
-  // Only what is open needs a look at Kafka and the workflows.
-  const facts = windows.some(({ state }) => state === 'open') ? await readEventTime(settings) : null;
-  const explained = windows.map((window) =>
-    Object.assign(window, { why: facts !== null && window.state === 'open' ? whyOpen(window.span.endMs, facts) : [] }),
-  );
+export async function explainWindows(settings: Settings, { json, ...asked }: Asked): Promise<void> {
+  const { windows, funnels } = await withPool(settings, async (pool) => await readWindows(pool, settings, asked));
+  // Only what waits needs a look at Kafka and the workflows.
+  const waits = windows.some(({ state }) => state === 'open') || funnels.some(isWaiting);
+  const now = waits ? await readEventTime(settings) : null;
+  const explained = [
+    ...windows.map((window) =>
+      Object.assign(window, { why: now && window.state === 'open' ? whyOpen(window.span.endMs, now.facts) : [] }),
+    ),
+    ...funnels.map((window) => Object.assign(window, { why: now ? whyFunnelWaits(window, now) : [] })),
+  ];
   if (json) printJson({ windows: explained.map(windowJson) });
   else printLine(windowLines(explained).join('\n'));
 }
@@ -44,8 +59,8 @@ export async function explainWindows(settings: Settings, { atMs, aggregates, jso
 async function readWindows(
   pool: pg.Pool,
   settings: Settings,
-  { atMs, aggregates }: Pick<Asked, 'atMs' | 'aggregates'>,
-): Promise<ExplainedWindow[]> {
+  { atMs, aggregates, funnel }: Omit<Asked, 'json'>,
+): Promise<{ windows: ExplainedWindow[]; funnels: ExplainedFunnel[] }> {
   const { schema } = settings;
   // Read first: a window that is written meanwhile then counts as closed, never as empty.
   const { writtenThroughMs } = await readClock(pool, settings);
@@ -57,13 +72,14 @@ async function readWindows(
     const history = await readWindowHistory(pool, schema, { aggregate, span });
     const isWritten = writtenThroughMs !== null && writtenThroughMs >= span.endMs;
     const state = history.closed !== null ? 'closed' : isWritten ? 'empty' : 'open';
-    windows.push({ aggregate: aggregate.name, span, state, history, why: [] });
+    windows.push({ aggregate: aggregate.name, counts: 'event', span, state, history, why: [] });
   }
-  return windows;
+  const funnels = funnel ? [await readExplainedFunnel(pool, { schema, atMs, writtenThroughMs })] : [];
+  return { windows, funnels };
 }
 
 /** Everything that decides when event time goes on, as of now. */
-async function readEventTime(settings: Settings): Promise<EventTimeFacts> {
+async function readEventTime(settings: Settings): Promise<{ facts: EventTimeFacts; rules: SessionRules }> {
   const workflows = await askWorkflows(settings);
   // The running pipeline closes by its own rules, whatever this call was given.
   const rules = { ...settings, ...workflows.rules };
@@ -72,7 +88,7 @@ async function readEventTime(settings: Settings): Promise<EventTimeFacts> {
     const report = await reader.read();
     const lastWindowEndMs = await lastWindowEnd(reader.pool, rules);
     const { nowMs } = await readClock(reader.pool, settings);
-    return factsOf(report, { ...rules, lastWindowEndMs, nowMs, workflows });
+    return { facts: factsOf(report, { ...rules, lastWindowEndMs, nowMs, workflows }), rules: sessionRulesOf(rules) };
   } finally {
     await reader.close();
   }

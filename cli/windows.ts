@@ -3,10 +3,11 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
-import { must } from '../pipeline/ensure.ts';
 import { parseMoment } from '../pipeline/moment.ts';
+import { FUNNEL, SESSIONS } from '../pipeline/session.ts';
 import { amount } from '../pipeline/setting-values.ts';
 import { newestResultRows, newestWindows } from '../postgres/closed-windows.ts';
+import { FUNNEL_TABLE } from '../postgres/settle-funnels.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { grouped, printJson, printLine, tableOf, timeText } from './output.ts';
 import { explainWindows } from './window-why.ts';
@@ -24,16 +25,18 @@ export function windowsCommand(): Command {
   return createCommand({
     name: 'windows',
     summary: 'the newest closed windows; with --aggregate also the rows of its newest one, with --why the story of one',
-    more: '--why takes the window of each aggregate (or of --aggregate) that starts at this time, or last before it. It says what a window that is not closed waits for, or when it closed and what amended it since.',
+    more: '--why takes the window of each aggregate (or of --aggregate) that starts at this time, or last before it. It says what a window that is not closed waits for, or when it closed and what amended it since. In the windows of the funnels, events are sessions: those that started there.',
     examples: [
       ['weir windows', 'what closed last'],
       ['weir windows --aggregate purchase_metrics', 'windows and rows of one result table'],
       ['weir windows --why 2026-11-23T10:05Z', 'why the windows of 10:05 are not closed, or what became of them'],
     ],
-    settings: [...WHERE, 'latenessMs', 'idleAfterMs', 'maxFutureMs'],
+    settings: [...WHERE, 'latenessMs', 'idleAfterMs', 'maxFutureMs', 'sessionGapMs', 'sessionMaxMs'],
   })
     .addOption(
-      new Option('--aggregate <name>', 'only windows of this aggregate').choices(AGGREGATES.map(({ name }) => name)),
+      new Option('--aggregate <name>', `only windows of this one: ${WINDOWED.join(', ')}`).argParser(
+        parsedBy(aggregateName),
+      ),
     )
     .option('--why <window>', 'why it is not closed, or what became of it: a time in it', parsedBy(windowTime))
     .option('--limit <count>', 'windows (and rows) to show', parsedBy(amount(1, 10_000)), 20)
@@ -42,16 +45,17 @@ export function windowsCommand(): Command {
       const { settings } = settingsOf(command);
       const { limit, json } = flags;
       const name = flags.aggregate ?? null;
-      const named = AGGREGATES.find((each) => each.name === name);
-      const aggregate = name === null ? null : must(named, `aggregate ${name}`);
+      const aggregate = AGGREGATES.find((each) => each.name === name) ?? null;
       if (flags.why !== undefined) {
-        const aggregates = aggregate === null ? AGGREGATES : [aggregate];
-        await explainWindows(settings, { atMs: flags.why, aggregates, json: json ?? false });
+        const aggregates = name === null ? AGGREGATES : aggregate === null ? [] : [aggregate];
+        const funnel = name === null || name === FUNNEL;
+        await explainWindows(settings, { atMs: flags.why, aggregates, funnel, json: json ?? false });
         return;
       }
       await withPool(settings, async (pool) => {
         const windows = await newestWindows(pool, settings.schema, { aggregate: name, limit });
-        const result = aggregate && (await newestResultRows(pool, settings.schema, { aggregate, limit }));
+        const table = name === FUNNEL ? FUNNEL_TABLE : aggregate;
+        const result = table && (await newestResultRows(pool, settings.schema, { table, limit }));
         if (json)
           printJson({
             windows: windows.map(windowJson),
@@ -60,6 +64,17 @@ export function windowsCommand(): Command {
         else printWindows(windows, result);
       });
     });
+}
+
+/** What has windows. */
+const WINDOWED: readonly string[] = [...AGGREGATES.map(({ name }) => name), FUNNEL];
+
+function aggregateName(given: string): string {
+  if (given === SESSIONS) {
+    throw new Error('Sessions have no windows: each closes by itself, and `weir sessions` lists them');
+  }
+  if (!WINDOWED.includes(given)) throw new Error(`Allowed choices are ${WINDOWED.join(', ')}`);
+  return given;
 }
 
 const windowTime = (text: string): number => parseMoment(text, Date.now());

@@ -37,6 +37,8 @@ type OpenReason =
   | 'all-idle'
   | 'behind-the-last-event'
   | 'in-the-future'
+  | 'open-sessions'
+  | 'amended-sessions'
   | 'workflows';
 
 /** `partition` null: it is about the pipeline as a whole. */

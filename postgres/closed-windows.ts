@@ -1,16 +1,17 @@
 // What people ask about the table `windows`: how many closed, which came last, what they say, what could close now.
 import { AGGREGATES } from '../pipeline/aggregates.ts';
-import type { Aggregate } from '../pipeline/aggregates.ts';
 import { paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { lastEndOfAny, openBackMs, sessionRulesOf } from '../pipeline/session.ts';
+import { FUNNEL, lastEndOfAny, openBackMs, sessionRulesOf } from '../pipeline/session.ts';
 import type { SessionSettings } from '../pipeline/session.ts';
 import type { Clock } from './closed-through.ts';
 import { instant, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
+import { keyColumns, measureColumns } from './result-sql.ts';
+import type { ResultTable } from './result-sql.ts';
 import { quoteSchema } from './schema-name.ts';
 
-/** One closed window. Times are epoch ms; `events` counts those in it. */
+/** One closed window. Times are epoch ms; `events` counts those in it; of the funnels: sessions. */
 export type ClosedWindow = {
   readonly aggregate: string;
   readonly startMs: number;
@@ -20,13 +21,15 @@ export type ClosedWindow = {
   readonly closedAtMs: number;
 };
 
-/** Number of closed windows of each declared aggregate, 0 where none closed yet. */
+/** Number of closed windows of each declared aggregate and of the funnels, 0 where none closed yet. */
 export async function countClosedWindows(db: Queryable, schema: string): Promise<Record<string, number>> {
   const { rows } = await db.query<{ aggregate: string; windows: number }>(
     `select aggregate, count(*)::float8 as windows from ${quoteSchema(schema)}.windows group by aggregate`,
   );
   const counted = new Map(rows.map(({ aggregate, windows }) => [aggregate, windows]));
-  return Object.fromEntries(AGGREGATES.map(({ name }) => [name, counted.get(name) ?? 0]));
+  return Object.fromEntries(
+    [...AGGREGATES.map(({ name }) => name), FUNNEL].map((name) => [name, counted.get(name) ?? 0]),
+  );
 }
 
 /** The newest closed windows, newest first; of one aggregate or of all (null). */
@@ -45,18 +48,18 @@ export async function newestWindows(
   return rows;
 }
 
-/** Result rows of an aggregate's newest closed window, as text by column, in the order of the group columns. */
+/** Rows of the newest closed window in a result table, as text by column, in the order of the group columns. */
 export async function newestResultRows(
   db: Queryable,
   schema: string,
-  { aggregate, limit }: { aggregate: Aggregate; limit: number },
+  { table: of, limit }: { table: ResultTable; limit: number },
 ): Promise<{ columns: string[]; rows: string[][] }> {
-  const columns = ['window_start', ...aggregate.groupBy, ...Object.keys(aggregate.measures), 'revision'];
-  const table = `${quoteSchema(schema)}.${aggregate.name}`;
+  const columns = [...keyColumns(of), ...measureColumns(of), 'revision'];
+  const table = `${quoteSchema(schema)}.${of.name}`;
   const { rows } = await db.query<Record<string, string | null>>(
     `select ${columns.map((column) => `${column}::text as ${column}`).join(', ')} from ${table} r
      where r.window_start = (select max(window_start) from ${table})
-     order by ${aggregate.groupBy.map((column) => `r.${column}`).join(', ')} limit $1`,
+     order by ${of.groupBy.map((column) => `r.${column}`).join(', ')} limit $1`,
     [limit],
   );
   return { columns, rows: rows.map((row) => columns.map((column) => row[column] ?? '-')) };

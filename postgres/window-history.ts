@@ -9,7 +9,7 @@ import { quoteSchema } from './schema-name.ts';
 
 /**
  * Rows of a window that one revision changed, made and removed, for one cause. `amendedAtMs`: PostgreSQL's clock.
- * `moreEvents`: events that it added, less those that it took away.
+ * `moreEvents`: events (of the funnels: sessions) that it added, less those that it took away.
  */
 export type WindowAmendment = {
   readonly revision: number;
@@ -37,16 +37,23 @@ export async function readWindowHistory(
   { aggregate, span }: { aggregate: Aggregate; span: Span },
 ): Promise<WindowHistory> {
   const [closed, amendments, held] = await Promise.all([
-    closedWindow(db, schema, { aggregate, span }),
-    amendmentsOf(db, schema, { aggregate, span }),
+    closedWindow(db, schema, { aggregate: aggregate.name, span }),
+    amendmentsOfWindow(db, schema, { aggregate: aggregate.name, span, counted: eventsOfRow(aggregate) }),
     heldEvents(db, schema, { aggregate, span }),
   ]);
   return { closed, amendments, ...held };
 }
 
-type OfWindow = { readonly aggregate: Aggregate; readonly span: Span };
+/** SQL expression over a row as jsonb: how many events it counts. */
+const eventsOfRow =
+  (aggregate: Aggregate) =>
+  (row: string): string =>
+    `(${row} ->> '${eventsColumn(aggregate)}')::numeric`;
 
-async function closedWindow(
+type OfWindow = { readonly aggregate: string; readonly span: Span };
+
+/** Its row in `windows`; null before its close, and where it held nothing. */
+export async function closedWindow(
   db: Queryable,
   schema: string,
   { aggregate, span }: OfWindow,
@@ -55,22 +62,28 @@ async function closedWindow(
     `select aggregate, ${toMs('window_start')} as "startMs", ${toMs('window_end')} as "endMs", revision,
        events::float8 as events, ${toMs('closed_at')} as "closedAtMs"
      from ${quoteSchema(schema)}.windows where aggregate = $1 and window_start = ${instant(span.startMs)}`,
-    [aggregate.name],
+    [aggregate],
   );
   return rows[0] ?? null;
 }
 
-async function amendmentsOf(db: Queryable, schema: string, { aggregate, span }: OfWindow): Promise<WindowAmendment[]> {
+type Counting = OfWindow & { readonly counted: (row: string) => string };
+
+/** What amended it, oldest first. `counted`: SQL expression of what a row, as jsonb, counts. */
+export async function amendmentsOfWindow(
+  db: Queryable,
+  schema: string,
+  { aggregate, span, counted }: Counting,
+): Promise<WindowAmendment[]> {
   const rowsWhere = (condition: string): string => `count(*) filter (where ${condition})::float8`;
-  const count = eventsColumn(aggregate);
   const { rows } = await db.query<WindowAmendment>(
     `select revision, cause, ${toMs('max(amended_at)')} as "amendedAtMs",
        ${rowsWhere('before is not null and after is not null')} as "changedRows",
        ${rowsWhere('before is null')} as "newRows", ${rowsWhere('after is null')} as "vanishedRows",
-       sum(coalesce((after ->> '${count}')::numeric, 0) - coalesce((before ->> '${count}')::numeric, 0))::float8 as "moreEvents"
+       sum(coalesce(${counted('after')}, 0) - coalesce(${counted('before')}, 0))::float8 as "moreEvents"
      from ${quoteSchema(schema)}.amendments where aggregate = $1 and window_start = ${instant(span.startMs)}
      group by revision, cause order by revision, max(amended_at)`,
-    [aggregate.name],
+    [aggregate],
   );
   return rows;
 }
@@ -78,7 +91,7 @@ async function amendmentsOf(db: Queryable, schema: string, { aggregate, span }: 
 async function heldEvents(
   db: Queryable,
   schema: string,
-  { aggregate, span }: OfWindow,
+  { aggregate, span }: { aggregate: Aggregate; span: Span },
 ): Promise<Pick<WindowHistory, 'events' | 'lateWaiting' | 'lateLeftOut'>> {
   const tables = quoteSchema(schema);
   const { rows } = await db.query<{ events: number; waiting: number; left_out: number }>(
