@@ -113,7 +113,7 @@ test('an interrupted export leaves nothing behind, and what was there before unt
 test.each([
   ['a file that is there already', ['--out', WEIR], /weir\.js is there already; --force replaces it/],
   ['a folder', ['--out', tmpdir()], /is a folder; name a file in it/],
-  ['a folder that is not there', ['--out', '/nonexistent/x.jsonl'], /x\.jsonl cannot be written: ENOENT/],
+  ['a folder that is not there', ['--out', path('nowhere/x.jsonl')], /x\.jsonl cannot be written: ENOENT/],
 ])('%s is refused in a sentence', async (_what, args, sentence) => {
   const { code, stdout, stderr } = await runWeir(['generator', 'export', '--count', '5', ...args]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
