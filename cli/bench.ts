@@ -22,6 +22,7 @@ export function benchCommand(): Command {
     .addCommand(catchupCommand())
     .addCommand(liveCommand())
     .addCommand(generatorBenchCommand())
+    .addCommand(closeCommand())
     .addCommand(workersCommand())
     .addCommand(soakCommand());
 }
@@ -90,6 +91,35 @@ function generatorBenchCommand(): Command {
     });
 }
 
+function closeCommand(): Command {
+  const numbers = parsedBy((text) => text.split(',').map(amount(0, 10_000_000)));
+  return createCommand({
+    name: 'close',
+    summary: 'what closing a pane costs, and how much of it sessions and funnels are, with many sessions open',
+    examples: [['weir bench close --open 10000,100000', 'fifteen panes of 10,000 users each, twice']],
+    settings: SETTINGS,
+  })
+    .option('--open <number,...>', 'sessions that are open, one run each', numbers, [10_000, 100_000, 1_000_000])
+    .option('--active <number>', 'users who do something in a pane', parsedBy(amount(1, 1_000_000)), 10_000)
+    .option('--events-per-user <number>', 'events of each of them in a pane', parsedBy(amount(1, 1_000)), 3)
+    .option('--panes <number>', 'panes that are measured', parsedBy(amount(1, 1_000)), 45)
+    .option('--keep', 'leave topic and schema behind')
+    .action(async (flags: CloseFlags, command: Command) => {
+      const { benchClose } = await import('../bench/close.ts');
+      printLine(
+        JSON.stringify(await benchClose({ ...benchOptions(flags, command), ...flags, keep: flags.keep ?? false })),
+      );
+    });
+}
+
+type CloseFlags = {
+  readonly open: number[];
+  readonly active: number;
+  readonly eventsPerUser: number;
+  readonly panes: number;
+  readonly keep?: boolean;
+};
+
 function workersCommand(): Command {
   return shared(
     createCommand({
@@ -155,7 +185,7 @@ type Common = {
   readonly report: (line: string) => void;
 };
 
-function benchOptions({ keep }: Shared, command: Command): Common {
+function benchOptions({ keep }: Pick<Shared, 'keep'>, command: Command): Common {
   const { settings } = settingsOf(command);
   const { partitions, temporalNamespace } = settings;
   return {

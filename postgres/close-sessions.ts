@@ -53,7 +53,8 @@ const STARTS = `select session_start from ended union all select session_start f
         union all select first_at from minutes where is_plain and is_new`;
 
 /**
- * `minutes`: what users did in the span, minute by minute. Nearly all are plain: the user's only one, which goes on with the
+ * `minutes`: what users did in the span, minute by minute, with the place of the user's row in open_sessions, which nobody else
+ * writes while the clock is held. Nearly all are plain: the user's only one, which goes on with the
  * open session or begins one, so that a row of open_sessions is all it takes. The others go the long way of `pieces`.
  */
 function minutesAtHand(schema: string, span: Span, { gapMs }: SessionRules): string {
@@ -62,7 +63,7 @@ function minutesAtHand(schema: string, span: Span, { gapMs }: SessionRules): str
   const isOnly = span.endMs - span.startMs === PANE_MS ? 'true' : 'count(*) over (partition by m.user_id) = 1';
   return `
     with minutes as materialized (
-      select m.user_id, m.first_at, m.last_at, o.user_id is null as is_new,
+      select m.user_id, m.first_at, m.last_at, o.ctid as open_at, o.user_id is null as is_new,
         ${isOnly} and (o.user_id is null or (${goesOn})) and not ${isSilent('m.last_at', span.endMs, gapMs)} as is_plain
       from ${tables}.session_facts m left join ${tables}.open_sessions o on o.user_id = m.user_id
       where ${inSpans('m.pane', [span])}
@@ -80,7 +81,7 @@ function plainSessions(schema: string, { endMs }: Span, { gapMs, maxMs }: Sessio
     ),
     gone_on as (
       update ${open} o set last_at = m.last_at, check_at = case when o.check_at < ${instant(endMs)} then ${checkAt} else o.check_at end
-      from minutes m where m.user_id = o.user_id and m.is_plain and not m.is_new
+      from minutes m where o.ctid = m.open_at and m.is_plain
     )`;
 }
 

@@ -1,6 +1,5 @@
 // What a session says: folded from the facts of its minutes, and how far it came in each funnel.
 import { FUNNELS, markOf } from '../pipeline/funnel.ts';
-import type { Funnel } from '../pipeline/funnel.ts';
 import { interval, paneOf } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
 import { unstamped } from './session-facts.ts';
@@ -71,27 +70,33 @@ export function sessionFold(schema: string, ended: string): string {
       ) as items
       where added > bought
     ) c on true
-    ${FUNNELS.map((funnel, index) => reachedSteps(funnel, index)).join('\n')}`;
+    ${reachedSteps()}`;
 }
 
-/** Joins when the session reached each step: at the earliest of its instants after the step before, null: never. */
-function reachedSteps({ steps, withinMs }: Funnel, index: number): string {
-  return steps
-    .map((step, place) => {
-      const inOrder =
-        place === 0
-          ? ''
-          : `and s.at > ${reached(index, place - 1)} and s.at <= ${reached(index, 0)} + ${interval(withinMs)}`;
+/**
+ * Joins when the session reached each step: at the earliest of its instants after the step before, null: never. The first steps
+ * of all funnels in one look over its instants, then the second ones, and so on.
+ */
+function reachedSteps(): string {
+  const places = Array.from({ length: Math.max(...FUNNELS.map(({ steps }) => steps.length)) }, (_, place) => place);
+  return places
+    .map((place) => {
+      const earliest = FUNNELS.flatMap(({ steps, withinMs }, funnel) => {
+        const step = steps[place];
+        if (step === undefined) return [];
+        const before = reached(funnel, place - 1);
+        const inOrder = place === 0 ? '' : `and at > ${before} and at <= ${reached(funnel, 0)} + ${interval(withinMs)}`;
+        return [`min(at) filter (where marks & ${markOf(FUNNELS, step)} <> 0 ${inOrder}) as funnel_${funnel}`];
+      });
       return `cross join lateral (
-      select min(s.at) as at from unnest(f.steps_at, f.step_marks) as s (at, marks)
-      where s.marks & ${markOf(FUNNELS, step)} <> 0 ${inOrder}
-    ) f${index}_${place}`;
+      select ${earliest.join(', ')} from unnest(f.steps_at, f.step_marks) as s (at, marks)
+    ) step_${place}`;
     })
     .join('\n');
 }
 
-function reached(funnel: number, step: number): string {
-  return `f${funnel}_${step}.at`;
+function reached(funnel: number, place: number): string {
+  return `step_${place}.funnel_${funnel}`;
 }
 
 /** `{funnel: [microseconds since 1970]}` of those entered. */

@@ -7,14 +7,14 @@
 create table @schema@.session_facts (
   pane timestamptz not null,
   user_id text collate "C" not null,
-  events bigint not null,
+  events int not null,
   first_at timestamptz not null,
   last_at timestamptz not null,
-  pages bigint not null,
-  clicks bigint not null,
-  searches bigint not null,
-  cart_adds bigint not null,
-  orders bigint not null,
+  pages int not null,
+  clicks int not null,
+  searches int not null,
+  cart_adds int not null,
+  orders int not null,
   revenue numeric(30, 2) not null,
   device text collate "C" not null,
   location text collate "C" not null,
@@ -32,9 +32,9 @@ create table @schema@.cart_facts (
   pane timestamptz not null,
   user_id text collate "C" not null,
   item_id text collate "C" not null,
-  added bigint not null,
+  added int not null,
   added_value numeric(30, 2) not null,
-  bought bigint not null
+  bought int not null
 );
 create index cart_facts_user on @schema@.cart_facts (pane, user_id);
 

@@ -1,0 +1,199 @@
+// Close: what closing a pane costs, and how much of it sessions and funnels are, with many sessions open.
+import type pg from 'pg';
+
+import { AGGREGATES } from '../pipeline/aggregates.ts';
+import { PANE_MS, paneStart } from '../pipeline/pane.ts';
+import { sessionRulesOf } from '../pipeline/session.ts';
+import { windowsEndingIn } from '../pipeline/window.ts';
+import type { Span } from '../pipeline/window.ts';
+import { closeSessionsSql } from '../postgres/close-sessions.ts';
+import { closeNextPanes } from '../postgres/close-windows.ts';
+import { moveClosedThrough, withClockHeld } from '../postgres/closed-through.ts';
+import { writeFactsSql } from '../postgres/facts.ts';
+import { instant } from '../postgres/instant.ts';
+import { PANE_FACTS } from '../postgres/pane-facts.ts';
+import { closeWindowsSql } from '../postgres/result-sql.ts';
+import { runTogether, sumOf } from '../postgres/run-together.ts';
+import { quoteSchema } from '../postgres/schema-name.ts';
+import { CART_FACTS, SESSION_FACTS } from '../postgres/session-facts.ts';
+import { settleFunnelsSql } from '../postgres/settle-funnels.ts';
+import { BenchPipeline } from './bench-pipeline.ts';
+import type { BenchOptions } from './bench-pipeline.ts';
+import { round, serverParts, startCpuMeter } from './cpu-meter.ts';
+import type { CpuPerEvent } from './cpu-meter.ts';
+import { readCircumstances } from './outcome.ts';
+import type { Circumstances } from './outcome.ts';
+
+export type CloseOptions = BenchOptions & {
+  /** Sessions that are open when measuring begins, one run each. */
+  readonly open: readonly number[];
+  /** Users who do something in each measured pane. */
+  readonly active: number;
+  readonly eventsPerUser: number;
+  readonly panes: number;
+};
+
+/** Medians over the panes, in milliseconds. `sessions`: their facts, closing them and the funnels; all that there is without them is the rest. */
+type CloseCost = {
+  readonly openSessions: number;
+  readonly closedSessionsPerPane: number;
+  readonly medianMs: Readonly<Record<'paneFacts' | 'windows' | 'sessionFacts' | 'sessions' | 'funnels', number>>;
+  readonly withoutSessionsMs: number;
+  readonly moreForSessionsMs: number;
+  readonly cpuMicrosecondsPerEvent: CpuPerEvent;
+};
+
+export type CloseOutcome = Circumstances & {
+  readonly bench: 'close';
+  readonly activeUsers: number;
+  readonly eventsPerPane: number;
+  readonly panes: number;
+  readonly costs: readonly CloseCost[];
+};
+
+type Part = keyof CloseCost['medianMs'];
+
+const MEASURED_FROM_MS = Date.parse('2026-03-01T00:00:00Z');
+const VISIT_MINUTES = 15;
+const LATENESS_MS = 20_000;
+const CLOSED_AT_ONCE_MS = 30 * PANE_MS;
+
+/** Each run in a schema of its own; the events are put in by SQL, and closed by the product's statements. */
+export async function benchClose(options: CloseOptions): Promise<CloseOutcome> {
+  const { active, eventsPerUser, panes } = options;
+  const costs: CloseCost[] = [];
+  let circumstances: Circumstances | null = null;
+  for (const open of options.open) {
+    const bench = await BenchPipeline.open({ ...options, partitions: 1 }, LATENESS_MS);
+    try {
+      circumstances ??= await readCircumstances(bench, null);
+      costs.push(await measure(bench, { ...options, openSessions: open }));
+    } finally {
+      await bench.close();
+    }
+  }
+  if (circumstances === null) throw new Error('Name at least one number of open sessions.');
+  return { bench: 'close', ...circumstances, activeUsers: active, eventsPerPane: active * eventsPerUser, panes, costs };
+}
+
+type Run = CloseOptions & { readonly openSessions: number };
+
+async function measure(bench: BenchPipeline, run: Run): Promise<CloseCost> {
+  const { active, eventsPerUser, panes, openSessions } = run;
+  // So long that the others, who came once each, are still open, and as many sessions end in a pane as begin.
+  const gapMs = Math.max(30, Math.ceil((openSessions / active) * VISIT_MINUTES)) * PANE_MS;
+  const spec = { ...bench.spec, sessionGapMs: gapMs, sessionMaxMs: 30 * 86_400_000 };
+  run.report(`${openSessions} open sessions: putting events in and closing what came before`);
+  await putEvents(bench, run, gapMs);
+  for (let throughMs = MEASURED_FROM_MS - gapMs; throughMs < MEASURED_FROM_MS; throughMs += CLOSED_AT_ONCE_MS) {
+    const boundaryMs = Math.min(throughMs + CLOSED_AT_ONCE_MS, MEASURED_FROM_MS);
+    await moveClosedThrough(bench.pool, spec, boundaryMs);
+    await closeNextPanes(bench.pool, spec, { throughMs: boundaryMs });
+  }
+  const tables = quoteSchema(spec.schema);
+  await bench.pool.query(`vacuum analyze ${tables}.open_sessions, ${tables}.session_facts, ${tables}.pane_facts`);
+  const { rows } = await bench.pool.query<{ open: number }>(
+    `select count(*)::float8 as open from ${tables}.open_sessions`,
+  );
+  const { postgres } = serverParts({ brokers: run.addresses.kafka.brokers, postgresUrl: run.addresses.postgres.url });
+  const took: Record<Part, number[]> = { paneFacts: [], windows: [], sessionFacts: [], sessions: [], funnels: [] };
+  let closedSessions = 0;
+  const cpuUsed = startCpuMeter({ postgres });
+  for (let pane = 0; pane < panes; pane += 1) {
+    const startMs = MEASURED_FROM_MS + pane * PANE_MS;
+    const span = { startMs, endMs: startMs + PANE_MS };
+    await moveClosedThrough(bench.pool, spec, span.endMs);
+    closedSessions +=
+      (await withClockHeld(bench.pool, spec, async (client) => await closeOne(client, spec, { span, took }))) ?? 0;
+  }
+  const cpu = cpuUsed(active * eventsPerUser * panes);
+  const medianMs = mapped(took, (all) =>
+    round(all.toSorted((one, other) => one - other)[Math.floor(all.length / 2)] ?? 0),
+  );
+  return {
+    openSessions: rows[0]?.open ?? 0,
+    closedSessionsPerPane: round(closedSessions / panes),
+    medianMs,
+    withoutSessionsMs: round(medianMs.paneFacts + medianMs.windows),
+    moreForSessionsMs: round(medianMs.sessionFacts + medianMs.sessions + medianMs.funnels),
+    cpuMicrosecondsPerEvent: cpu,
+  };
+}
+
+/** One event each of the users who are open already, spread over the gap; then visits of a quarter of an hour. */
+async function putEvents({ pool, spec }: BenchPipeline, run: Run, gapMs: number): Promise<void> {
+  const { active, eventsPerUser, panes, openSessions } = run;
+  const tables = quoteSchema(spec.schema);
+  const endMs = MEASURED_FROM_MS + panes * PANE_MS;
+  await pool.query(`select ${tables}.ensure_event_days(array(select d::date from generate_series(
+    ${instant(paneStart(MEASURED_FROM_MS - gapMs))} - interval '1 day', ${instant(endMs)} + interval '1 day', interval '1 day') d))`);
+  const insert = (from: string, user: string, at: string): string => `
+    insert into ${tables}.events (event_id, occurred_at, event_type, user_id, device, location, session_id, schema_version, page,
+      referrer, item_id, quantity, price, items, quantities, total_amount, currency, kafka_partition, kafka_offset, kafka_timestamp)
+    select gen_random_uuid(), ${at}, t, ${user}, 'mobile', 'Berlin', ${user}, 1,
+      case when t = 'page_view' then 'product' end, case when t = 'page_view' then 'search' end,
+      case when t in ('item_click', 'cart_add') then 'item-' || n % 500 end, case when t = 'cart_add' then 1 end,
+      case when t = 'cart_add' then 9.99 end, case when t = 'purchase' then array['item-' || n % 500] end,
+      case when t = 'purchase' then array[1] end, case when t = 'purchase' then 20 end,
+      case when t = 'purchase' then 'EUR' end, 0, 0, now()
+    from (select *, (array['user_login', 'page_view', 'page_view', 'page_view', 'item_click', 'item_click', 'user_login', 'cart_add',
+      'search', 'purchase'])[1 + abs(hashint8(n)) % 10] as t from ${from}) e`;
+  await pool.query(
+    insert(
+      `generate_series(1, ${openSessions}) n`,
+      `'open-' || n`,
+      `${instant(MEASURED_FROM_MS - gapMs)} + n * interval '${gapMs / 1000} seconds' / ${openSessions + 1}`,
+    ),
+  );
+  const visitors = `generate_series(0, ${panes - 1}) p cross join lateral generate_series(p * ${Math.ceil(active / VISIT_MINUTES)},
+    p * ${Math.ceil(active / VISIT_MINUTES)} + ${active - 1}) u cross join generate_series(1, ${eventsPerUser}) k,
+    lateral (select u::bigint * 7919 + p * 104729 + k * 31 as n) x`;
+  await pool.query(
+    insert(
+      visitors,
+      `'user-' || u`,
+      `${instant(MEASURED_FROM_MS)} + p * interval '1 minute' + (n % 59999) * interval '1 millisecond'`,
+    ),
+  );
+  await pool.query(`vacuum analyze ${tables}.events`);
+}
+
+type Timed = { readonly span: Span; readonly took: Record<Part, number[]> };
+
+/** The statements of a close, part by part; returns how many sessions closed. */
+async function closeOne(client: pg.PoolClient, spec: BenchPipeline['spec'], { span, took }: Timed): Promise<number> {
+  const { schema, topic } = spec;
+  const windows = AGGREGATES.flatMap((aggregate) => {
+    const ending = windowsEndingIn(aggregate.window, span);
+    return ending.length === 0 ? [] : [closeWindowsSql(aggregate, schema, ending)];
+  });
+  const parts: Record<Part, readonly string[]> = {
+    paneFacts: [writeFactsSql(PANE_FACTS, schema, span)],
+    windows,
+    sessionFacts: [SESSION_FACTS, CART_FACTS].map((table) => writeFactsSql(table, schema, span)),
+    sessions: closeSessionsSql(schema, span, sessionRulesOf(spec)),
+    funnels: settleFunnelsSql(schema, span.endMs, 'late event'),
+  };
+  let sessions = 0;
+  for (const part of ['paneFacts', 'windows', 'sessionFacts', 'sessions', 'funnels'] as const) {
+    const began = performance.now();
+    sessions += sumOf(await runTogether(client, parts[part]), 'sessions');
+    took[part].push(performance.now() - began);
+  }
+  await client.query(
+    `update ${quoteSchema(schema)}.closed_through set written_through = ${instant(span.endMs)} where topic = $1`,
+    [topic],
+  );
+  return sessions;
+}
+
+function mapped(from: Record<Part, number[]>, map: (all: number[]) => number): Record<Part, number> {
+  const { paneFacts, windows, sessionFacts, sessions, funnels } = from;
+  return {
+    paneFacts: map(paneFacts),
+    windows: map(windows),
+    sessionFacts: map(sessionFacts),
+    sessions: map(sessions),
+    funnels: map(funnels),
+  };
+}
