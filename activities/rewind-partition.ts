@@ -5,7 +5,7 @@ import { partitionOffsetsAt } from '../kafka/topics.ts';
 import { must } from '../pipeline/ensure.ts';
 import { formatOffset } from '../pipeline/offset.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { RewindRefusedError, rewindRefusal } from '../pipeline/rewind-target.ts';
+import { RewindRefusedError, offsetOf, rewindRefusal } from '../pipeline/rewind-target.ts';
 import type { RewindRequest, RewoundPartition } from '../pipeline/rewind-target.ts';
 import { readCheckpoint } from '../postgres/checkpoints.ts';
 import { rewindPartition } from '../postgres/rewind.ts';
@@ -34,9 +34,10 @@ export const createRewindPartition =
         `no checkpoint of partition ${partition} of ${topic} in schema ${spec.schema}; start the pipeline first`,
       );
       const reachedOffset = Math.max(before.reachedOffset, before.nextOffset);
-      const refusal = rewindRefusal(log.atOffset, { ...log, topic, reachedOffset });
+      const toOffset = offsetOf(target, { ...log, reachedOffset });
+      const refusal = rewindRefusal(toOffset, { ...log, topic, reachedOffset });
       if (refusal !== null) throw new RewindRefusedError(refusal);
-      const rewound = await rewindPartition(pool, spec, { partition, toOffset: log.atOffset, why });
+      const rewound = await rewindPartition(pool, spec, { partition, toOffset, why });
       return {
         partition,
         run: rewound.run,

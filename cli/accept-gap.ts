@@ -12,6 +12,7 @@ import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { saysYes } from './consent.ts';
 import { CliFailure } from './failure.ts';
 import { grouped, plural, printJson, printLine } from './output.ts';
+import { mustBeItsSchema } from './pipeline-schema.ts';
 import { partitionTarget } from './targets.ts';
 import type { Control } from './temporal-control.ts';
 import { withControl, withPool } from './with-servers.ts';
@@ -45,7 +46,10 @@ export function acceptGapCommand(): Command {
     .option('--json', 'print the accepted gap as JSON')
     .action(async (partition: number, options: Options, command: Command) => {
       const { settings } = settingsOf(command);
-      await withControl(settings, async (control) => await acceptGap(control, { settings, partition, options }));
+      await withControl(settings, async (control) => {
+        await mustBeItsSchema(control, settings);
+        await acceptGap(control, { settings, partition, options });
+      });
     });
 }
 

@@ -14,6 +14,7 @@ import { createCommand, parsedBy, settingsOf } from './command.ts';
 import { addLetterFilters, lettersOf, withCommas } from './letter-filters.ts';
 import type { LetterFilterFlags } from './letter-filters.ts';
 import { grouped, plural, printJson, printLine, tableOf, timeText } from './output.ts';
+import { notRestored } from './pipeline-schema.ts';
 import { withPool } from './with-servers.ts';
 
 type Flags = LetterFilterFlags & {
@@ -77,19 +78,24 @@ async function listPage(pool: pg.Pool, schema: string, { flags, selection }: Ask
     printJson({ letters: letters.map(letterJson), next });
     return;
   }
-  if (letters.length === 0) printLine(noneSentence(selection, after));
+  if (letters.length === 0) printLine(await noneSentence(pool, schema, { selection, after }));
   else printLine(tableOf(['id', 'refused', 'place', 'type', 'reason', 'status', 'bytes', 'what'], letters.map(cells)));
   if (next !== null)
     printLine(`\nThere are more: the same with --after ${next} shows the next page, --by reason counts them.`);
 }
 
-function noneSentence(selection: LetterSelection, after: string | undefined): string {
+async function noneSentence(
+  pool: pg.Pool,
+  schema: string,
+  { selection, after }: { selection: LetterSelection; after?: string | undefined },
+): Promise<string> {
   const filters = describeSelection(selection);
   const behind = after === undefined ? '' : ` behind ${after}`;
   if (filters !== '') return `No dead letter${behind} is meant by these filters (${filters}).`;
-  return after === undefined
-    ? 'There are no dead letters: every message became an event.'
-    : `There is no dead letter${behind}.`;
+  if (after !== undefined) return `There is no dead letter${behind}.`;
+  return (
+    (await notRestored(pool, schema, 'dead letters')) ?? 'There are no dead letters: every message became an event.'
+  );
 }
 
 const WHAT_COLUMNS = 70;
@@ -147,7 +153,7 @@ async function listCounts(pool: pg.Pool, schema: string, asked: Asked & { readon
     return;
   }
   if (groups.length === 0) {
-    printLine(noneSentence(selection, undefined));
+    printLine(await noneSentence(pool, schema, { selection }));
     return;
   }
   const rows = groups.map((of) => [

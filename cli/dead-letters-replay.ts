@@ -13,17 +13,16 @@ import type { ReplayPlan } from '../pipeline/replay.ts';
 import { amount } from '../pipeline/setting-values.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import type { Settings } from '../pipeline/settings.ts';
-import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { planReplay } from '../postgres/replayed-letters.ts';
 import type { ReplayInput } from '../workflows/replay-dead-letters.ts';
 import type { ReplayState } from '../workflows/replay-state.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { saysYes } from './consent.ts';
-import { CliFailure } from './failure.ts';
 import { followRun } from './follow-run.ts';
 import { addLetterFilters, lettersOf } from './letter-filters.ts';
 import type { LetterFilterFlags } from './letter-filters.ts';
 import { plural, printJson, printLine } from './output.ts';
+import { mustHoldPipeline, refuseOtherSchema } from './pipeline-schema.ts';
 import { addRepairFlags, repairOf } from './repair-flags.ts';
 import type { RepairFlags } from './repair-flags.ts';
 import { dryRun } from './replay-dry-run.ts';
@@ -98,11 +97,7 @@ type Wanted = Pick<ReplayInput, 'spec' | 'selection' | 'plan' | 'repair'>;
 /** What is to be replayed; null where nothing is, or nothing more than to look. */
 async function prepare(pool: pg.Pool, settings: Settings, { selection, flags, repair }: Asked): Promise<Wanted | null> {
   const spec = pipelineSpec(settings);
-  if ((await readCheckpoints(pool, spec)).length === 0) {
-    throw new CliFailure(
-      `Schema ${spec.schema} has read nothing of topic ${spec.topic}, so its dead letters are not from there; name the topic of its pipeline (WEIR_TOPIC).`,
-    );
-  }
+  await mustHoldPipeline(pool, spec);
   await refuseUnlike(pool, spec.schema, selection);
   const plan = await planReplay(pool, spec.schema, { selection, limit: flags.limit ?? null });
   if (plan.letters === 0) {
@@ -114,6 +109,7 @@ async function prepare(pool: pg.Pool, settings: Settings, { selection, flags, re
     await dryRun(pool, { spec, selection, plan, repair, json: flags.json ?? false });
     return null;
   }
+  await withControl(settings, async (control) => await refuseOtherSchema(control, settings));
   if (!(await isAgreed(plan, { selection, flags, repair }))) {
     printLine('Nothing was sent.');
     process.exitCode = 1;

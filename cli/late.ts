@@ -1,6 +1,7 @@
 // `weir late`: events that came after their minute had closed: how late, and what became of them.
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type pg from 'pg';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { formatDuration } from '../pipeline/duration.ts';
@@ -10,6 +11,7 @@ import { countLateByDistance, readLateEvents } from '../postgres/late-list.ts';
 import type { LateCount, LateEvent, LateState, TakenInto } from '../postgres/late-list.ts';
 import { createCommand, parsedBy, settingsOf } from './command.ts';
 import { grouped, plural, printJson, printLine, tableOf, timeText } from './output.ts';
+import { notRestored } from './pipeline-schema.ts';
 import { withPool } from './with-servers.ts';
 
 type Flags = {
@@ -52,6 +54,7 @@ export function lateCommand(): Command {
         const counts = await countLateByDistance(pool, settings.schema, selection);
         const events = await readLateEvents(pool, settings.schema, { ...selection, limit: flags.limit });
         if (flags.json) printJson({ counts: counts.map(countJson), events: events.map(eventJson) });
+        else if (counts.every(isNone)) printLine(await noneSentence(pool, settings.schema, flags));
         else printLate(counts, events);
       });
     });
@@ -92,12 +95,15 @@ const eventJson = (event: LateEvent) => ({
   })),
 });
 
+const isNone = ({ waiting, applied, beyondHorizon }: LateCount): boolean => waiting + applied + beyondHorizon === 0;
+
+async function noneSentence(pool: pg.Pool, schema: string, flags: Flags): Promise<string> {
+  if (stateOf(flags) !== null || flags.since !== undefined) return 'No late event is meant by these filters.';
+  return (await notRestored(pool, schema, 'late events')) ?? 'No event came late.';
+}
+
 function printLate(counts: readonly LateCount[], events: readonly LateEvent[]): void {
   const total = counts.reduce((sum, of) => sum + of.waiting + of.applied + of.beyondHorizon, 0);
-  if (total === 0) {
-    printLine('No event came late.');
-    return;
-  }
   const rows = counts.map((of) => [distanceText(of), ...[of.waiting, of.applied, of.beyondHorizon].map(grouped)]);
   printLine(tableOf(['late by', 'waiting', 'applied', 'beyond horizon'], rows));
   printLine();

@@ -11,6 +11,7 @@ import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { saysYes } from './consent.ts';
 import { CliFailure } from './failure.ts';
 import { plural, printJson, printLine, timeText } from './output.ts';
+import { mustBeItsSchema } from './pipeline-schema.ts';
 import { messagesAgain, planRewind } from './rewind-plan.ts';
 import type { RewindPlan } from './rewind-plan.ts';
 import { partitionTarget } from './targets.ts';
@@ -53,7 +54,10 @@ export function rewindCommand(): Command {
     .option('--json', 'print what was done as JSON')
     .action(async (partition: number, options: Options, command: Command) => {
       const { settings } = settingsOf(command);
-      await withControl(settings, async (control) => await rewind(control, { settings, partition, options }));
+      await withControl(settings, async (control) => {
+        await mustBeItsSchema(control, settings);
+        await rewind(control, { settings, partition, options });
+      });
     });
 }
 

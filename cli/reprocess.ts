@@ -8,19 +8,19 @@ import { parseMoment } from '../pipeline/moment.ts';
 import { rereadFromMs } from '../pipeline/rebuild.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import type { Settings } from '../pipeline/settings.ts';
-import { refuseRestored } from '../postgres/restored-schema.ts';
 import type { ReprocessState } from '../workflows/reprocess-state.ts';
 import type { ReprocessInput } from '../workflows/reprocess.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { CliFailure } from './failure.ts';
 import { followReprocess } from './follow-reprocess.ts';
 import { printJson, printLine, timeText } from './output.ts';
+import { mustBeItsSchema } from './pipeline-schema.ts';
 import { reprocessListCommand } from './reprocess-list.ts';
 import { rereadTopic } from './reread-topic.ts';
 import { reprocessTarget } from './targets.ts';
 import { ensureWorkflow } from './temporal-control.ts';
 import type { Control } from './temporal-control.ts';
-import { withControl, withPool } from './with-servers.ts';
+import { withControl } from './with-servers.ts';
 
 type Flags = {
   readonly from?: number;
@@ -75,8 +75,8 @@ export function reprocessCommand(): Command {
 async function reprocess(settings: Settings, flags: Flags): Promise<void> {
   const { fromMs, toMs } = rangeOf(flags);
   const id = randomBytes(4).toString('hex');
-  await withPool(settings, (pool) => refuseRestored(pool, settings.schema));
   await withControl(settings, async (control) => {
+    await mustBeItsSchema(control, settings);
     const input = await inputOf(control, { settings, flags, id });
     const memo = { topic: settings.topic, fromMs, toMs };
     const type = 'reprocess';

@@ -1,7 +1,7 @@
 // What a rewind would do to the partitions of a topic, looked up before anything is done.
 import { partitionOffsetsAt } from '../kafka/topics.ts';
 import type { OffsetsAtTime } from '../kafka/topics.ts';
-import { rewindRefusal } from '../pipeline/rewind-target.ts';
+import { offsetOf, rewindRefusal } from '../pipeline/rewind-target.ts';
 import type { RewindTarget } from '../pipeline/rewind-target.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
@@ -29,8 +29,9 @@ export async function planRewind(settings: Settings, target: RewindTarget): Prom
     const log = logs.find((one) => one.partition === partition);
     if (!log) return [];
     const reachedOffset = Math.max(nextOffset, checkpoint.reachedOffset);
-    const refusal = rewindRefusal(log.atOffset, { ...log, topic, reachedOffset });
-    return [{ partition, run, fromOffset: nextOffset, toOffset: log.atOffset, reachedOffset, log, refusal }];
+    const toOffset = offsetOf(target, { ...log, reachedOffset });
+    const refusal = rewindRefusal(toOffset, { ...log, topic, reachedOffset });
+    return [{ partition, run, fromOffset: nextOffset, toOffset, reachedOffset, log, refusal }];
   });
 }
 

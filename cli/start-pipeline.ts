@@ -3,7 +3,7 @@ import { pipelineId } from '../pipeline/ids.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { formatDuration } from '../pipeline/duration.ts';
 import { pipelineTarget } from './targets.ts';
-import { ensureWorkflow } from './temporal-control.ts';
+import { ensureWorkflow, runningMemo } from './temporal-control.ts';
 import type { Control } from './temporal-control.ts';
 
 export type StartOutcome = {
@@ -24,8 +24,8 @@ export async function startPipeline(control: Control, spec: PipelineSpec): Promi
     memo: { spec },
   });
   if (started) return { outcome: 'started', differences: [] };
-  const { memo } = await control.client.workflow.getHandle(id).describe();
-  return { outcome: 'running', differences: differencesFrom(memo?.spec, spec) };
+  const memo = await runningMemo(control.client, id);
+  return { outcome: 'running', differences: differencesFrom(memo?.['spec'], spec) };
 }
 
 /** Like `startPipeline`, but a pipeline that runs with other settings is stopped and started anew. Needs a worker. */

@@ -26,6 +26,8 @@ import { addressesOf } from './addresses.ts';
 import { FlowMeter } from './flow-meter.ts';
 import type { Rates } from './flow-meter.ts';
 import { OldestUnread } from './oldest-unread.ts';
+import { findRestored } from './pipeline-schema.ts';
+import type { RestoredFrom } from './pipeline-schema.ts';
 import { readPublication } from './publication-status.ts';
 import type { Publication } from './publication-status.ts';
 import { workersReadiness } from './worker-readiness.ts';
@@ -48,6 +50,8 @@ export type StatusReport = {
   readonly topic: string;
   readonly schema: string;
   readonly takenAt: string;
+  /** The snapshot that the schema was restored from: nothing is read into it. Null for a pipeline's own schema. */
+  readonly restoredFrom: RestoredFrom | null;
   /** Lag 0 everywhere, no closable window open, no late event waiting. */
   readonly caughtUp: boolean;
   readonly lag: number;
@@ -134,6 +138,7 @@ export class StatusReader {
       letters,
       publication,
       runs,
+      restoredFrom,
     ] = await Promise.all([
       readCheckpoints(this.pool, { topic, schema }),
       readClock(this.pool, { topic, schema }),
@@ -145,6 +150,7 @@ export class StatusReader {
       countUndecidedLetters(this.pool, schema),
       readPublication(this.pool, { schema, topic, brokers }),
       readRuns(this.pool, { schema, topic }),
+      findRestored(this.pool, schema),
     ]);
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
@@ -155,6 +161,7 @@ export class StatusReader {
       topic,
       schema,
       takenAt: new Date().toISOString(),
+      restoredFrom,
       caughtUp: lag === 0 && !closable && lateWaiting === 0,
       lag,
       lagSeconds: await this.#parts.unread.ageSeconds(unreadOf(partitions)),

@@ -11,14 +11,15 @@ export function statusLines(report: StatusReport): string[] {
 /** Rates, lag, watermark and windows: the part that the live view shows too. */
 export function summaryLines(report: StatusReport): string[] {
   const { rates, totals } = report;
+  if (report.restoredFrom !== null) return restoredLines(report, report.restoredFrom);
   const state = report.caughtUp ? styled('green', 'caught up') : styled('yellow', 'working');
   const lines = [
     `${styled('bold', report.topic)}: ${state}`,
     `  events      ${rates ? `${grouped(rates.producedPerSecond)}/s in, ${grouped(rates.committedPerSecond)}/s committed` : 'rates with the next reading'}`,
     `  lag         ${plural(report.lag, 'message')}, ${lagText(report.lagSeconds)}`,
-    `  stored      ${grouped(totals.recorded)} recorded (${grouped(totals.late)} late), ${grouped(totals.duplicate)} duplicate, ${grouped(totals.rejected)} rejected, ${grouped(totals.skipped)} skipped`,
+    storedLine(totals),
     `  watermark   ${instantText(report.lowWatermark, report.takenAt)}${heldText(report)}`,
-    `  windows     ${grouped(totals.windows)} closed through ${report.writtenThrough === null ? '-' : timeText(Date.parse(report.writtenThrough))}${waitingText(totals)}`,
+    windowsLine(report),
     `  sessions    ${grouped(report.sessions.closed)} closed, ${grouped(report.sessions.open)} open`,
     ...lettersLine(report),
   ];
@@ -28,6 +29,28 @@ export function summaryLines(report: StatusReport): string[] {
       (line) => `  ${line}`,
     ),
   ];
+}
+
+/** A restored schema is no pipeline: it is behind its topic for good, and holds no letters. */
+function restoredLines(
+  report: StatusReport,
+  { snapshot, schema, takenAt }: NonNullable<StatusReport['restoredFrom']>,
+): string[] {
+  const since = timeText(Date.parse(takenAt));
+  return [
+    `${styled('bold', report.schema)}: restored from snapshot ${snapshot} of schema ${schema}, as it was at ${since}; nothing is read into it`,
+    storedLine(report.totals),
+    windowsLine(report),
+  ];
+}
+
+function storedLine({ recorded, late, duplicate, rejected, skipped }: StatusReport['totals']): string {
+  return `  stored      ${grouped(recorded)} recorded (${grouped(late)} late), ${grouped(duplicate)} duplicate, ${grouped(rejected)} rejected, ${grouped(skipped)} skipped`;
+}
+
+function windowsLine({ totals, writtenThrough }: StatusReport): string {
+  const through = writtenThrough === null ? '-' : timeText(Date.parse(writtenThrough));
+  return `  windows     ${grouped(totals.windows)} closed through ${through}${waitingText(totals)}`;
 }
 
 function unreadyLines({ workers }: StatusReport): string[] {

@@ -75,11 +75,15 @@ async function sendUpdate<Answer>(handle: WorkflowHandle, name: string, args: re
   return await handle.executeUpdate<Answer, [unknown, ...unknown[]]>(name, { args: [first, ...rest] });
 }
 
-async function isRunning(client: Client, id: string): Promise<boolean> {
+const isRunning = async (client: Client, id: string): Promise<boolean> => (await runningMemo(client, id)) !== null;
+
+/** What a workflow that runs was started with for people and programs to see; null where none of this id runs. */
+export async function runningMemo(client: Client, id: string): Promise<Record<string, unknown> | null> {
   try {
-    return (await client.workflow.getHandle(id).describe()).status.name === 'RUNNING';
+    const { status, memo } = await client.workflow.getHandle(id).describe();
+    return status.name === 'RUNNING' ? (memo ?? {}) : null;
   } catch (thrown) {
-    if (isNotFound(thrown)) return false;
+    if (isNotFound(thrown)) return null;
     throw thrown;
   }
 }

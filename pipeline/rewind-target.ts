@@ -1,6 +1,6 @@
 // Where a partition is to be read from again, what came of it, and why that may be refused. Pure.
 
-/** `offset`: decimal string. `timeMs`: epoch ms; the first message whose Kafka timestamp is not earlier, else the log's end. */
+/** `offset`: decimal string. `timeMs`: epoch ms; the first message whose Kafka timestamp is not earlier. */
 export type RewindTarget = { readonly offset: string } | { readonly timeMs: number };
 
 /** `why`: one sentence for people, kept with the run that ends. */
@@ -32,6 +32,14 @@ export type RewindBounds = {
   readonly endOffset: number;
   readonly reachedOffset: number;
 };
+
+/**
+ * Where a target leads, given the offset that Kafka found for it. A time leads no further than anybody has read: who names one
+ * that lies ahead wants nothing read again, and nothing skipped.
+ */
+export function offsetOf(target: RewindTarget, found: { atOffset: number; reachedOffset: number }): number {
+  return 'timeMs' in target ? Math.min(found.atOffset, found.reachedOffset) : found.atOffset;
+}
 
 /** Why the partition cannot be read from `toOffset`, in one sentence that names what can be chosen; null when it can. */
 export function rewindRefusal(toOffset: number, bounds: RewindBounds): string | null {

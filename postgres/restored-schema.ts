@@ -4,6 +4,7 @@ import { escapeLiteral } from 'pg';
 import type pg from 'pg';
 
 import { ForeignSchemaError } from './checkpoints.ts';
+import { toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
 import type { Snapshot } from './snapshots.ts';
@@ -41,15 +42,23 @@ export async function markRestored(client: pg.ClientBase, schema: string, snapsh
       for each statement execute function ${tables}.refuse_to_go_on()`);
 }
 
-/** Throws RestoredSchemaError when the schema was restored from a snapshot. */
-export async function refuseRestored(db: Queryable, schema: string): Promise<void> {
+type RestoredFrom = Pick<Snapshot, 'name' | 'schema' | 'takenAtMs'>;
+
+/** The snapshot that a schema was restored from, and of which schema it is; null for the schema of a pipeline, or none. */
+export async function readRestored(db: Queryable, schema: string): Promise<RestoredFrom | null> {
   const table = `${quoteSchema(schema)}.restored_from`;
   const { rows: there } = await db.query<{ is_there: boolean }>('select to_regclass($1) is not null as is_there', [
     table,
   ]);
-  if (!there[0]?.is_there) return;
-  const { rows } = await db.query<{ name: string; schema: string }>(
-    `select snapshot as name, of_schema as schema from ${table}`,
+  if (!there[0]?.is_there) return null;
+  const { rows } = await db.query<RestoredFrom>(
+    `select snapshot as name, of_schema as schema, ${toMs('taken_at')} as "takenAtMs" from ${table}`,
   );
-  if (rows[0]) throw new RestoredSchemaError(sentence(schema, rows[0]));
+  return rows[0] ?? null;
+}
+
+/** Throws RestoredSchemaError when the schema was restored from a snapshot. */
+export async function refuseRestored(db: Queryable, schema: string): Promise<void> {
+  const restored = await readRestored(db, schema);
+  if (restored !== null) throw new RestoredSchemaError(sentence(schema, restored));
 }

@@ -10,12 +10,13 @@ import { ensureTopic } from '../../kafka/topics.ts';
 import { openLog } from '../../observability/log.ts';
 import { openMetrics } from '../../observability/metrics.ts';
 import { readRuns } from '../../postgres/checkpoint-runs.ts';
-import { readCheckpoints } from '../../postgres/checkpoints.ts';
+import { ensureCheckpoint, readCheckpoints } from '../../postgres/checkpoints.ts';
 import { runWorker } from '../../workers/worker.ts';
 import { eventAt } from '../workflows/pipeline-world.ts';
 import { freshDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { insertManyLetters } from '../support/letters.ts';
 import { HAS_TERMINAL, answerWeir } from './on-terminal.ts';
 import { runWeir } from './run-weir.ts';
 import type { Ended } from './run-weir.ts';
@@ -205,6 +206,32 @@ describe('weir reprocess', { timeout: LONG }, () => {
       await client.query('rollback');
       client.release();
     }
+  });
+});
+
+describe('a schema that is not the one of the pipeline that runs', { timeout: LONG }, () => {
+  test.each([
+    ['reprocess', ...RANGE],
+    ['partition', 'rewind', '0', '--to', '0', '--yes'],
+    ['partition', 'accept-gap', '0', '--yes'],
+    ['dead-letters', 'replay', '1'],
+  ])('is refused by weir %s %s, and the right one is named', async (...words) => {
+    const other = await freshDatabase();
+    const refusal = async (): Promise<string> => {
+      const { code, stdout, stderr } = await weir(...words, '--schema', other.schema);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      return stderr;
+    };
+    expect(await refusal()).toBe(
+      `weir: Schema ${other.schema} has read nothing of topic ${name}; name the schema and the topic of one pipeline (WEIR_SCHEMA, WEIR_TOPIC).\n`,
+    );
+    await ensureCheckpoint(other.pool, { topic: name, schema: other.schema }, { partition: 0, firstOffset: 0 });
+    await insertManyLetters(other.pool, other.schema, 1);
+    const before = await readRuns(database.pool, { topic: name, schema: database.schema });
+    expect(await refusal()).toBe(
+      `weir: The pipeline of topic ${name} writes into schema ${database.schema}, and schema ${other.schema} was given; name its own (--schema ${database.schema} or WEIR_SCHEMA), or another topic (WEIR_TOPIC).\n`,
+    );
+    expect(await readRuns(database.pool, { topic: name, schema: database.schema })).toEqual(before);
   });
 });
 

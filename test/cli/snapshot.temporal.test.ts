@@ -1,6 +1,7 @@
 // `weir snapshot` as a person and as a program use it, on real servers.
 import { describe, expect, inject, test } from 'vitest';
 
+import { ensureTopic } from '../../kafka/topics.ts';
 import { holdPartition } from '../support/micro-batches.ts';
 import { insertEvents, storedEvent } from '../support/events.ts';
 import { dropSchemasOf } from '../support/snapshot-schemas.ts';
@@ -21,6 +22,7 @@ const env = {
   WEIR_SCHEMA: schema,
   WEIR_TOPIC: spec.topic,
 };
+await ensureTopic({ brokers: kafkaBrokers, topic: spec.topic, partitions: 1 });
 const weir = async (...args: string[]): Promise<Ended> => await runWeir(args, env);
 const snapshot = async (...args: string[]): Promise<Ended> => await weir('snapshot', ...args);
 
@@ -77,11 +79,47 @@ describe('snapshots on the command line', { timeout: 240_000 }, () => {
     const again = await snapshot('restore', 'before', '--to', restored);
     expect(again).toMatchObject({ code: 2, stdout: '' });
     expect(again.stderr).toContain(`There is a schema ${restored} already, and nothing was changed in it;`);
-    for (const command of [['pipeline', 'start'], ['reprocess', '--from', '2d', '--to', '1d'], ['verify']]) {
-      const refused = await weir(...command, '--schema', restored);
-      expect(refused).toMatchObject({ code: 2, stdout: '' });
-      expect(refused.stderr).toContain(`Schema ${restored} was restored from snapshot before of schema ${schema},`);
-    }
+  });
+
+  test.each([
+    ['up --no-generator --until-caught-up'],
+    ['pipeline start'],
+    ['reprocess --from 2d --to 1d'],
+    ['partition rewind 0 --to 0 --yes'],
+    ['partition accept-gap 0 --yes'],
+    ['dead-letters replay 1 --dry-run'],
+    ['verify'],
+  ])('weir %s refuses a restored schema in one sentence', async (words) => {
+    const { code, stdout, stderr } = await weir(...words.split(' '), '--schema', restored);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^weir: Schema ${restored} was restored from snapshot before of schema ${schema}, .*WEIR_SCHEMA.*\\n$`,
+      ),
+    );
+  });
+
+  test('status says that a schema was restored, and empty lists do not say that there never was anything', async () => {
+    const { code, stdout } = await weir('status', '--schema', restored);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      new RegExp(
+        `^${restored}: restored from snapshot before of schema ${schema}, as it was at 2.*; nothing is read into it\n`,
+      ),
+    );
+    expect(stdout).not.toMatch(/working|lag .*messages|caught up/);
+    expect(JSON.parse((await weir('status', '--schema', restored, '--json')).stdout)).toMatchObject({
+      restoredFrom: { snapshot: 'before', schema },
+    });
+    expect(JSON.parse((await weir('status', '--json')).stdout)).toMatchObject({ restoredFrom: null });
+    const letters = await weir('dead-letters', 'list', '--schema', restored);
+    expect(letters.stdout).toContain(
+      `which keeps results and no dead letters; those of schema ${schema} are listed with`,
+    );
+    const late = await weir('late', '--schema', restored);
+    expect(late.stdout).toContain(`which keeps results and no late events; those of schema ${schema} are listed with`);
+    expect((await weir('late', '--beyond-horizon')).stdout).toBe('No late event is meant by these filters.\n');
+    expect((await weir('late')).stdout).toBe('No event came late.\n');
   });
 
   test('dropping asks, and without a terminal needs --yes; what was restored stays', async () => {

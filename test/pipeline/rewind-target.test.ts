@@ -1,7 +1,7 @@
 // Where a partition may be read from again: between the start of its log and what has been read, and nowhere else.
 import { expect, test } from 'vitest';
 
-import { badRewindRequest, rewindRefusal } from '../../pipeline/rewind-target.ts';
+import { badRewindRequest, offsetOf, rewindRefusal } from '../../pipeline/rewind-target.ts';
 
 const bounds = { topic: 'orders', partition: 3, logStartOffset: 10, endOffset: 50, reachedOffset: 40 };
 
@@ -30,6 +30,13 @@ test('where the log starts behind all that was read, accepting the gap is what i
   const lost = { ...bounds, logStartOffset: 45 };
   for (const offset of [0, 40, 45, 50])
     expect(rewindRefusal(offset, lost)).toMatch(/accept-gap 3` lets it go on there\.$/);
+});
+
+test('a time leads to the message of then, and one that lies ahead no further than anybody has read', () => {
+  const found = (atOffset: number) => ({ atOffset, reachedOffset: 40 });
+  expect(offsetOf({ timeMs: 7 }, found(12))).toBe(12);
+  expect(offsetOf({ timeMs: 7 }, found(50))).toBe(40);
+  expect(offsetOf({ offset: '50' }, found(50))).toBe(50);
 });
 
 const why = 'a test';
