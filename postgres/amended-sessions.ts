@@ -4,7 +4,7 @@ import { SESSIONS } from '../pipeline/session.ts';
 import type { SessionRules } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
 import { keepOpenSql, pendingFunnelsSql } from './close-sessions.ts';
-import { inSpans, interval, paneOf } from './instant.ts';
+import { interval, paneOf } from './instant.ts';
 import { wholeLateEventsSql } from './late-events.ts';
 import type { Cause } from './revised-rows.ts';
 import { quoteSchema } from './schema-name.ts';
@@ -29,36 +29,11 @@ export function lateMinutesSql(schema: string, panes: readonly Span[]): string {
     from (${wholeLateEventsSql(schema, panes)}) e group by 1, ${paneOf('e.occurred_at')}`;
 }
 
-/**
- * What facts and sessions say was done in `span`, for `touched`. `ended`: only that after which the user paused for the gap, so
- * that a session is touched once, with its last minute, by a caller who goes on in the order of event time.
- */
-export function activitySql(schema: string, { span, ended }: { span: Span; ended: SessionRules | null }): string {
-  const tables = quoteSchema(schema);
-  const last = ended
-    ? `not exists (
-        select from generate_series(${paneOf('a.last_at')} + interval '1 minute', a.last_at + ${interval(ended.gapMs)}, interval '1 minute') p (pane)
-        cross join lateral (
-          select from ${tables}.session_facts n
-          where n.pane = p.pane and n.user_id = a.user_id and n.first_at <= a.last_at + ${interval(ended.gapMs)} offset 0
-        ) n
-      )`
-    : 'true';
-  return `
-    select user_id, first_at, last_at from (
-      select user_id, first_at, last_at from ${tables}.session_facts where ${inSpans('pane', [span])}
-      union all
-      select user_id, session_start, session_end from ${tables}.sessions where ${inSpans('session_end', [span])}
-      union all
-      select user_id, session_start, last_at from ${tables}.open_sessions where ${inSpans('last_at', [span])}
-    ) a where ${last}`;
-}
-
 /** One statement that answers with `changed_rows`, `new_rows` and `vanished_rows` of `sessions`. */
 export function amendSessionsSql(schema: string, amending: Amending): string {
   const { throughMs, rules, cause } = amending;
   return `
-    with touched as materialized (${amending.touched}),
+    with recursive touched as materialized (${amending.touched}),
     ${storedSessions(schema, rules)},
     ${touchedStretches(rules)},
     pieces as (
@@ -91,32 +66,29 @@ export function amendSessionsSql(schema: string, amending: Amending): string {
 }
 
 /**
- * `stored` and `opened`: the closed and the open sessions of all unbroken activity that a touched stretch lies in or within the
- * gap of, those included that it was cut into.
+ * `stored` and `opened`: the closed and the open sessions that a touched stretch joins: those it lies in or within the gap of, those
+ * that these lie within the gap of, and so on. (Sessions that one was cut into, and after a change of the gap any neighbours.)
  */
 function storedSessions(schema: string, { gapMs }: SessionRules): string {
   const tables = quoteSchema(schema);
   const gap = interval(gapMs);
   return `
-    near as materialized (
-      select s.user_id, s.active_since from touched t cross join lateral (
-        select s.user_id, s.active_since from ${tables}.${SESSIONS} s
-        where s.user_id = t.user_id and s.session_start <= t.last_at + ${gap} and s.session_end >= t.first_at - ${gap}
-          and s.session_start >= t.first_at - ${interval(gapMs + LONGEST_SESSION_MS)} offset 0
-      ) s
+    near (user_id, session_start, first_at, last_at) as (
+      select user_id, null::timestamptz, first_at, last_at from touched
       union
-      select o.user_id, o.active_since from touched t join ${tables}.open_sessions o using (user_id)
-      where o.session_start <= t.last_at + ${gap} and o.last_at >= t.first_at - ${gap}
+      select n.user_id, x.session_start, x.session_start, x.session_end from near n cross join lateral (
+        select s.session_start, s.session_end from ${tables}.${SESSIONS} s
+        where s.user_id = n.user_id and s.session_start <= n.last_at + ${gap} and s.session_end >= n.first_at - ${gap}
+          and s.session_start >= n.first_at - ${interval(gapMs + LONGEST_SESSION_MS)}
+        union all
+        select o.session_start, o.last_at from ${tables}.open_sessions o
+        where o.user_id = n.user_id and o.session_start <= n.last_at + ${gap} and o.last_at >= n.first_at - ${gap}
+        offset 0
+      ) x
     ),
-    stored as materialized (
-      select s.* from near n cross join lateral (
-        select * from ${tables}.${SESSIONS} s
-        where s.user_id = n.user_id and s.session_start >= n.active_since and s.active_since = n.active_since offset 0
-      ) s
-    ),
-    opened as materialized (
-      select o.* from near n join ${tables}.open_sessions o using (user_id, active_since)
-    )`;
+    joined as materialized (select distinct user_id, session_start from near where session_start is not null),
+    stored as materialized (select s.* from joined j join ${tables}.${SESSIONS} s using (user_id, session_start)),
+    opened as materialized (select o.* from joined j join ${tables}.open_sessions o using (user_id, session_start))`;
 }
 
 /** `stretches`: from where to where each user's activity is to be looked at anew: what was touched, with all that it joins. */

@@ -80,19 +80,19 @@ function plainSessions(schema: string, { endMs }: Span, { gapMs, maxMs }: Sessio
       from minutes m where is_plain and is_new
     ),
     gone_on as (
-      update ${open} o set last_at = m.last_at, check_at = case when o.check_at < ${instant(endMs)} then ${checkAt} else o.check_at end
+      update ${open} o set last_at = m.last_at, check_at = case when o.check_at < ${instant(endMs)} then ${checkAt} else least(o.check_at, ${checkAt}) end
       from minutes m where o.ctid = m.open_at and m.is_plain
     )`;
 }
 
-/** INSERT of the rows of `lasting` into open_sessions, where the user may have one. */
+/** INSERT of the rows of `lasting` into open_sessions, where the user may have one. `check_at` comes nearer when the gap was made shorter. */
 export function keepOpenSql(schema: string, throughMs: number, { gapMs }: SessionRules): string {
   return `
       insert into ${quoteSchema(schema)}.open_sessions as o (user_id, active_since, session_start, last_at, cut_at, check_at, revision)
       select user_id, active_since, session_start, session_end, cut_at, session_end + ${interval(gapMs)}, revision from lasting
       on conflict (user_id) do update set active_since = excluded.active_since, session_start = excluded.session_start,
         last_at = excluded.last_at, cut_at = excluded.cut_at, revision = excluded.revision,
-        check_at = case when o.check_at < ${instant(throughMs)} then excluded.check_at else o.check_at end`;
+        check_at = case when o.check_at < ${instant(throughMs)} then excluded.check_at else least(o.check_at, excluded.check_at) end`;
 }
 
 /** A row that is there already, which only a change of the rules or a hand can make so, must not stop closing. */

@@ -18,12 +18,14 @@ import { sessionRulesOf } from '../pipeline/session.ts';
 import { lastWindowEndOf, windowsEndingIn } from '../pipeline/window.ts';
 import type { Span } from '../pipeline/window.ts';
 import { readClock, withClockHeld } from './closed-through.ts';
-import { activitySql, amendSessionsSql } from './amended-sessions.ts';
+import { amendSessionsSql } from './amended-sessions.ts';
 import { FACT_TABLES } from './fact-tables.ts';
 import { refreshFactsSql } from './facts.ts';
 import { instant, msOrNull, paneOf, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { rebuildRowsSql } from './rebuilt-rows.ts';
+import { activitySql } from './rebuilt-sessions.ts';
+import type { Activity } from './rebuilt-sessions.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
 import { reviewFunnelsSql, settleFunnelsSql } from './settle-funnels.ts';
@@ -113,10 +115,9 @@ function sessionsToRebuild(spec: PipelineSpec, { range, behindMs, doneMs, isLast
   const gapMs = rules.gapMs + PANE_MS;
   const startMs = (isLast ? Math.min(behindMs, range.endMs) : behindMs) - gapMs;
   const endMs = isLast ? range.endMs : Math.min(doneMs - gapMs, range.endMs);
-  return { span: { startMs: Math.max(startMs, range.startMs), endMs }, ended: isLast ? null : rules };
+  return { span: { startMs: Math.max(startMs, range.startMs), endMs }, goesOn: isLast, rules };
 }
 
-type Activity = Parameters<typeof activitySql>[1];
 type Work = {
   readonly span: Span;
   readonly range: Span;
