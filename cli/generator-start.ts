@@ -24,7 +24,7 @@ export function generatorStartCommand(settings: readonly SettingName[]): Command
     createCommand({
       name: 'start',
       summary: 'start a generator; its workflow runs on the workers until its end is reached or it is stopped',
-      more: `The same seed makes the same events again, at the times at which they are due. Shares are fractions of all messages, 0 to 1. Generators of different seeds know different people by the same user ids, so one topic should have one of them at a time if its sessions matter. ${PROFILES_EXPLAINED}`,
+      more: `The same seed makes the same events again, at the times at which they are due. Shares are fractions of all messages, 0 to 1. Above some 75 events a second for 10,000 users, and 150 for any number, everybody is in a hurry: there are as many sessions as the rate asks for, each in less time than people take. Generators of different seeds know different people by the same user ids, so one topic should have one of them at a time if its sessions matter. ${PROFILES_EXPLAINED}`,
       examples: [
         ['weir generator start --rate 2000 --disorder 0.01 --late 0.001', 'live events, a few out of order or late'],
         [

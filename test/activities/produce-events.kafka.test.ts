@@ -48,6 +48,16 @@ test('a lease goes on where its last heartbeat says that Kafka had acknowledged'
   expect(values.toSorted()).toEqual(expected.map(({ value }) => String(value)).toSorted());
 });
 
+test('what an attempt that died may have sent counts as unconfirmed until this one has sent it too', async () => {
+  const heartbeatDetails = { nextIndex: 200, mayReachIndex: 9_000 };
+  const early = await run(new MockActivityEnvironment({ heartbeatDetails }), await freshInput({ leaseMs: 300 }));
+  expect(early.nextIndex).toBeGreaterThan(200);
+  expect(early.unconfirmed).toBe(9_000 - early.nextIndex);
+  const behind = { segment: { fromIndex: 0, startMs: Date.now() - 400_000, rate: 1_000 } };
+  const none = await run(new MockActivityEnvironment({ heartbeatDetails }), await freshInput(behind));
+  expect(none).toMatchObject({ nextIndex: 200, sent: 0, unconfirmed: 8_800, reason: 'behind-schedule' });
+});
+
 test('a lease that would begin minutes behind its schedule sends nothing', async () => {
   const segment = { fromIndex: 0, startMs: Date.now() - 301_000, rate: 1_000 };
   const result = await run(new MockActivityEnvironment(), await freshInput({ segment }));
