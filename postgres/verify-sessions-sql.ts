@@ -1,5 +1,6 @@
 // The SQL of the verification of sessions and funnels: recounted rows in a temporary table, held against what is stored.
 import { FUNNEL, SESSIONS } from '../pipeline/session.ts';
+import type { SessionRules } from '../pipeline/session.ts';
 import { FUNNEL_WINDOW } from '../pipeline/funnel.ts';
 import type { Funnel } from '../pipeline/funnel.ts';
 import type { Span } from '../pipeline/window.ts';
@@ -38,13 +39,22 @@ export function compareSessionsSql(schema: string, starts: Span, maxExamples: nu
   });
 }
 
-/** Compares the open sessions, all at once: one a user. */
-export function compareOpenSessionsSql(schema: string, maxExamples: number): string {
+/** Compares the open sessions, all at once: one a user. Also whether each will be cut, and looked at for its end, in time. */
+export function compareOpenSessionsSql(
+  schema: string,
+  { rules: { gapMs, maxMs }, maxExamples }: { rules: SessionRules; maxExamples: number },
+): string {
+  const minute = (at: string): string => `date_trunc('minute', ${at}, 'UTC')`;
+  const partsBefore = `floor(extract(epoch from session_start - ${minute('active_since')}) / ${maxMs / 1000})`;
   return compareRowsSql({
-    recounted: `select user_id, active_since, session_start, session_end as last_at from recounted_sessions where open`,
-    stored: `select * from ${quoteSchema(schema)}.open_sessions`,
+    recounted: `
+      select user_id, active_since, session_start, session_end as last_at, true as checked_in_time,
+        ${minute('active_since')} + (${partsBefore} + 1) * ${interval(maxMs)} as cut_at
+      from recounted_sessions where open`,
+    stored: `
+      select *, check_at <= last_at + ${interval(gapMs)} as checked_in_time from ${quoteSchema(schema)}.open_sessions`,
     key: ['user_id'],
-    columns: ['active_since', 'session_start', 'last_at'],
+    columns: ['active_since', 'session_start', 'last_at', 'cut_at', 'checked_in_time'],
     named: `format('Open session of user %s', to_json(user_id))`,
     maxExamples,
   });

@@ -46,7 +46,7 @@ export async function checkSessions(db: Queryable, schema: string, input: Sessio
   await recountSessions(db, schema, input);
   const sessions = await compareSessions(db, schema, input);
   const open = noSums();
-  await addCompared(db, compareOpenSessionsSql(schema, MAX_EXAMPLES), open);
+  await addCompared(db, compareOpenSessionsSql(schema, { rules: input.rules, maxExamples: MAX_EXAMPLES }), open);
   const funnel = noSums();
   const windows = noSums();
   await compareFunnels(db, schema, { ...input, funnel, windows });

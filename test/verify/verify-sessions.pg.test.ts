@@ -142,9 +142,11 @@ describe('damage', () => {
   });
 
   test.each([
-    ['last_at', `last_at = last_at - interval '1 microsecond'`],
+    ['last_at', `last_at = last_at - interval '1 microsecond', check_at = check_at - interval '1 microsecond'`],
     ['session_start', `session_start = session_start - interval '1 microsecond'`],
-    ['active_since', `active_since = active_since - interval '1 hour'`],
+    ['active_since', `active_since = active_since - interval '7 hours'`],
+    ['cut_at', `cut_at = cut_at + interval '1 minute'`],
+    ['checked_in_time', `check_at = last_at + interval '2 minutes 1 microsecond'`],
   ])('to %s of an open session is seen', async (column, change) => {
     const checks = await verified(`update ${ONE_OPEN.replace(' where', ` set ${change} where`)}`);
     expect(broken(checks)).toEqual({ 'open sessions': 1 });
