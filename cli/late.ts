@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { formatDuration } from '../pipeline/duration.ts';
 import { parseMoment } from '../pipeline/moment.ts';
+import { FUNNEL, SESSIONS } from '../pipeline/session.ts';
 import { amount } from '../pipeline/setting-values.ts';
 import { countLateByDistance, readLateEvents } from '../postgres/late-list.ts';
 import type { LateCount, LateEvent, LateState, TakenInto } from '../postgres/late-list.ts';
@@ -27,8 +28,9 @@ type Flags = {
 export function lateCommand(): Command {
   return createCommand({
     name: 'late',
-    summary: 'events that came after their minute had closed: how late, and into which windows they were taken',
-    more: 'Late is against closed_through when the event was committed. A late event waits for the next amendment (amend interval), which gives the windows over it a next revision where it changes them; one further behind than the amend horizon is kept and listed here, and left out of the results.',
+    summary:
+      'events that came after their minute had closed: how late, and into which windows and sessions they were taken',
+    more: 'Late is against closed_through when the event was committed. A late event waits for the next amendment (amend interval), which gives the windows over it and its session a next revision where it changes them; one further behind than the amend horizon is kept and listed here, and left out of the results.',
     examples: [
       ['weir late', 'how many by how late they were, and the last ones'],
       ['weir late --beyond-horizon --since 1d --json', 'what the results of the last day lack, for programs'],
@@ -131,7 +133,8 @@ function cells(event: LateEvent): string[] {
 function becameText({ state, appliedAtMs, takenInto }: LateEvent): string {
   if (state === 'waiting') return 'waits for the next amendment';
   if (state === 'beyond-horizon') return 'beyond the amend horizon: in no result';
-  const into = AGGREGATES.flatMap(({ name }) => windowsText(name, takenInto));
+  const names = [...AGGREGATES.map(({ name }) => name), SESSIONS, FUNNEL];
+  const into = names.flatMap((name) => windowsText(name, takenInto));
   const at = `applied ${timeText(appliedAtMs)}`;
   return into.length === 0 ? `${at}, when its windows were still open` : `${at}: ${into.join(', ')}`;
 }

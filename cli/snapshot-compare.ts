@@ -17,7 +17,7 @@ export function compareSnapshotCommand(): Command {
   const command = createCommand({
     name: 'compare',
     summary: 'count the result rows that differ from a snapshot, now or in another snapshot',
-    more: 'Looks at windows that were closed on both sides, and at what their rows say, not at revisions: a late event or a reprocess shows as a difference only where it changed a result. Exit code 1 when anything differs.',
+    more: 'Looks at windows and sessions that were closed on both sides, and at what their rows say, not at revisions: a late event or a reprocess shows as a difference only where it changed a result. Exit code 1 when anything differs.',
     examples: [
       ['weir snapshot compare before_upgrade', 'the snapshot with the live tables'],
       ['weir snapshot compare monday tuesday --examples 20', 'two snapshots, with more of the rows that differ'],
@@ -79,7 +79,7 @@ function printComparison({ snapshot, other, throughMs, tables }: Comparison, dif
     for (const example of examples) printLine(`  ${example}`);
   }
   printLine();
-  printLine(`Compared: windows that end by ${timeText(throughMs)}, closed on both sides.`);
+  printLine(`Compared: windows and sessions by ${timeText(throughMs)} that were closed on both sides.`);
   printLine(
     differences === 0
       ? styled('green', 'The same: every row says what it said.')

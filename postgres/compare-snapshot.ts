@@ -1,13 +1,11 @@
 // Comparing a snapshot with the live results, or with another snapshot: which rows of which result tables say something else.
 import type pg from 'pg';
 
-import { AGGREGATES } from '../pipeline/aggregates.ts';
-import type { Aggregate } from '../pipeline/aggregates.ts';
 import { must } from '../pipeline/ensure.ts';
 import { readClock } from './closed-through.ts';
-import { instant } from './instant.ts';
+import { COMPARED_RESULTS } from './compared-results.ts';
+import type { ComparedResult } from './compared-results.ts';
 import { withTransaction } from './pool.ts';
-import { keyColumns, measureColumns } from './result-sql.ts';
 import { quoteSchema } from './schema-name.ts';
 import { SnapshotError, quoteHome, readSnapshot } from './snapshots.ts';
 import type { Snapshot } from './snapshots.ts';
@@ -23,7 +21,7 @@ type CompareInput = {
 
 /**
  * One result table. `same`, `different`, `missing` (in the snapshot only) and `added` (in the other only) are about windows
- * that were closed on both sides; `unmatched`: rows on either side of windows that were not.
+ * and sessions that were closed on both sides; `unmatched`: rows on either side of those that were not.
  */
 export type ComparedTable = {
   readonly table: string;
@@ -60,12 +58,13 @@ export async function compareSnapshot(pool: pg.Pool, input: CompareInput): Promi
     const otherThroughMs = other ? other.writtenThroughMs : await liveThrough(client, snapshot);
     const throughMs = earlier(snapshot.writtenThroughMs, otherThroughMs);
     const sides = { left: quoteHome(snapshot.home), right: other ? quoteHome(other.home) : quoteSchema(schema) };
-    const held = (of: Snapshot, table: string): boolean => of.tables.some((one) => one.name === table);
-    const compared = AGGREGATES.filter((one) => held(snapshot, one.name) && (!other || held(other, one.name)));
+    const held = (of: Snapshot, { needs }: ComparedResult): boolean =>
+      needs.every((table) => of.tables.some(({ name: one }) => one === table));
+    const compared = COMPARED_RESULTS.filter((one) => held(snapshot, one) && (!other || held(other, one)));
     const tables: ComparedTable[] = [];
-    for (const aggregate of compared) {
+    for (const result of compared) {
       onProgress?.(tables.length, compared.length);
-      tables.push(await compareTable(client, aggregate, { ...sides, throughMs, maxExamples }));
+      tables.push(await compareTable(client, result, { ...sides, throughMs, maxExamples }));
     }
     return { snapshot, other, throughMs, tables };
   });
@@ -96,12 +95,12 @@ type CountedRow = {
   examples: string[];
 };
 
-async function compareTable(client: pg.PoolClient, aggregate: Aggregate, sides: Sides): Promise<ComparedTable> {
-  const { rows } = await client.query<CountedRow>(await compareSql(client, aggregate, sides));
+async function compareTable(client: pg.PoolClient, result: ComparedResult, sides: Sides): Promise<ComparedTable> {
+  const { rows } = await client.query<CountedRow>(await compareSql(client, result, sides));
   const row = must(rows[0], 'the counts of a comparison');
   const { different, missing, added, examples } = row;
   return {
-    table: aggregate.name,
+    table: result.name,
     same: row.of_left - missing - different,
     different,
     missing,
@@ -113,40 +112,40 @@ async function compareTable(client: pg.PoolClient, aggregate: Aggregate, sides: 
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS"Z"'`;
 
-async function compareSql(client: pg.PoolClient, aggregate: Aggregate, sides: Sides): Promise<string> {
-  const { left, right, throughMs, maxExamples } = sides;
-  const { name } = aggregate;
+async function compareSql(client: pg.PoolClient, result: ComparedResult, sides: Sides): Promise<string> {
+  const { left, right, maxExamples } = sides;
+  const { name, keys, closed } = result;
   const onBoth = await columnsOfBoth(client, `${left}.${name}`, `${right}.${name}`);
-  const keys = keyColumns(aggregate);
   const lost = keys.find((key) => !onBoth.has(key));
   if (lost !== undefined) {
     throw new SnapshotError(`Table ${name} has no column ${lost} on both sides: their rows cannot be held together.`);
   }
   // A version that has added a column since does not make every row another one.
-  const cells = ['window_end', ...measureColumns(aggregate)].filter((column) => onBoth.has(column));
+  const cells = result.cells.filter((column) => onBoth.has(column));
   const cell = (column: string): string => `case when l.${column} is distinct from r.${column} then '${column}' end`;
-  const closed = `window_end <= ${instant(throughMs)}`;
-  const group = aggregate.groupBy.map((key) => `coalesce(l.${key}, r.${key})`).join(`, `);
-  const both = 'l.window_start is not null and r.window_start is not null';
+  const [time, ...groupBy] = keys;
+  const group = groupBy.map((key) => `coalesce(l.${key}, r.${key})`).join(`, `);
+  const both = `l.${time} is not null and r.${time} is not null`;
+  const list = (alias: string): string => cells.map((column) => `${alias}.${column}`).join(', ');
+  const closedOf = (schema: string): string => `select t.* from ${schema}.${name} t where ${closed('t', sides)}`;
   return `
-    with l as (select * from ${left}.${name} where ${closed}), r as (select * from ${right}.${name} where ${closed}),
+    with l as (${closedOf(left)}), r as (${closedOf(right)}),
     differing as materialized (
-      select coalesce(l.window_start, r.window_start) as window_start, concat_ws(' ', ${group}) as group_key,
-        r.window_start is null as missing, l.window_start is null as added, to_jsonb(l) as l, to_jsonb(r) as r,
+      select coalesce(l.${time}, r.${time}) as at, concat_ws(' ', ${group}) as group_key,
+        r.${time} is null as missing, l.${time} is null as added, to_jsonb(l) as l, to_jsonb(r) as r,
         case when ${both} then array_remove(array[${cells.map(cell).join(', ')}], null) end as cells
       from l full join r on ${keys.map((key) => `l.${key} = r.${key}`).join(' and ')}
-      where l.window_start is null or r.window_start is null
-        or (${cells.map((column) => `l.${column}`).join(', ')}) is distinct from (${cells.map((column) => `r.${column}`).join(', ')})
+      where l.${time} is null or r.${time} is null or (${list('l')}) is distinct from (${list('r')})
     )
     select count(*) filter (where cells is not null)::float8 as different, count(*) filter (where missing)::float8 as missing,
       count(*) filter (where added)::float8 as added,
       (select count(*) from l)::float8 as of_left, (select count(*) from r)::float8 as of_right,
       (select count(*) from ${left}.${name})::float8 as rows_left, (select count(*) from ${right}.${name})::float8 as rows_right,
       array(
-        select format('%s %s: %s', to_char(window_start, ${ISO}), group_key, case when missing then 'no longer there'
+        select format('%s %s: %s', to_char(at, ${ISO}), group_key, case when missing then 'no longer there'
           when added then 'not there before'
           else (select string_agg(format('%s %s -> %s', c, d.l -> c, d.r -> c), ', ') from unnest(cells) as c) end)
-        from differing as d order by window_start, group_key limit ${maxExamples}
+        from differing as d order by at, group_key limit ${maxExamples}
       ) as examples
     from differing`;
 }

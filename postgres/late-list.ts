@@ -2,6 +2,7 @@
 import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { windowsOf } from '../pipeline/window.ts';
 import { instant, toMs } from './instant.ts';
+import { sessionsTakenInto } from './late-sessions.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
 
@@ -12,7 +13,7 @@ export type LateState = (typeof LATE_STATES)[number];
 /** Late events of one state, or of all (null), that came since a time (epoch ms, null: ever). */
 export type LateSelection = { readonly state: LateState | null; readonly sinceMs: number | null };
 
-/** A row that an amendment gave a next revision because of late events: its window. */
+/** A row that an amendment gave a next revision because of late events: its window, of a session its start. */
 export type TakenInto = { readonly aggregate: string; readonly startMs: number; readonly revision: number };
 
 /** `lateByMs`: how far its time lay behind closed_through when it was committed. `takenInto`: see `TakenInto`; empty unless applied. */
@@ -48,7 +49,10 @@ function whereSql({ state, sinceMs }: LateSelection): string {
 type LateRow = {
   event_id: string;
   occurred_ms: number;
+  /** With its microseconds. */
+  occurred_text: string;
   event_type: string | null;
+  user_id: string | null;
   partition: number;
   offset: string;
   late_by_ms: number;
@@ -67,7 +71,8 @@ export async function readLateEvents(
 ): Promise<LateEvent[]> {
   const tables = quoteSchema(schema);
   const { rows } = await db.query<LateRow>(
-    `select l.event_id::text as event_id, ${toMs('l.occurred_at')} as occurred_ms, e.event_type, l.kafka_partition as partition,
+    `select l.event_id::text as event_id, ${toMs('l.occurred_at')} as occurred_ms,
+       l.occurred_at::text as occurred_text, e.event_type, e.user_id, l.kafka_partition as partition,
        l.kafka_offset::text as "offset", ${toMs('l.closed_through - l.occurred_at')} as late_by_ms,
        ${toMs('l.recorded_at')} as recorded_ms, ${STATE_SQL} as state, ${toMs('l.applied_at')} as applied_ms,
        l.applied_at::text as applied_text
@@ -75,12 +80,17 @@ export async function readLateEvents(
        select * from ${tables}.late_events l where ${whereSql(selection)}
        order by l.recorded_at desc, l.occurred_at desc, l.event_id limit ${limit}
      ) l left join lateral (
-       select event_type from ${tables}.events e where e.occurred_at = l.occurred_at and e.event_id = l.event_id
+       select event_type, user_id from ${tables}.events e where e.occurred_at = l.occurred_at and e.event_id = l.event_id
      ) e on true
      order by l.recorded_at desc, l.occurred_at desc, l.event_id`,
   );
   const amended = await amendedWindows(db, schema, rows);
-  return rows.map((row) => ({
+  const sessions = await sessionsTakenInto(
+    db,
+    schema,
+    rows.map((row) => ({ userId: row.user_id, occurredAt: row.occurred_text, appliedAt: row.applied_text })),
+  );
+  return rows.map((row, index) => ({
     eventId: row.event_id,
     occurredAtMs: row.occurred_ms,
     eventType: row.event_type,
@@ -90,10 +100,13 @@ export async function readLateEvents(
     recordedAtMs: row.recorded_ms,
     state: row.state,
     appliedAtMs: row.applied_ms,
-    takenInto: windowsOver(row).flatMap(({ aggregate, startMs }) => {
-      const revision = amended.get(keyOf(row.applied_text, aggregate, startMs));
-      return revision === undefined ? [] : [{ aggregate, startMs, revision }];
-    }),
+    takenInto: [
+      ...windowsOver(row).flatMap(({ aggregate, startMs }) => {
+        const revision = amended.get(keyOf(row.applied_text, aggregate, startMs));
+        return revision === undefined ? [] : [{ aggregate, startMs, revision }];
+      }),
+      ...(sessions[index] ?? []),
+    ],
   }));
 }
 

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 
 import { AGGREGATES } from '../pipeline/aggregates.ts';
+import { FUNNEL, SESSIONS } from '../pipeline/session.ts';
 import { copyTables } from './copied-tables.ts';
 import type { CopyProgress } from './copied-tables.ts';
 import { withTransaction } from './pool.ts';
@@ -25,6 +26,10 @@ const SNAPSHOT_TABLES: readonly string[] = [
   'windows',
   'amendments',
   ...AGGREGATES.map(({ name }) => name),
+  SESSIONS,
+  'open_sessions',
+  FUNNEL,
+  'pending_funnels',
 ];
 
 /** A migration under way holds the tables for seconds. */

@@ -64,8 +64,11 @@ describe('late events', { timeout: 120_000 }, () => {
       'purchase_metrics 10:00 2',
       'session_metrics 10:00 2',
       'device_stats 10:00 2',
+      'sessions 10:02 1',
+      'funnel 10:00 2',
     ]);
-    expect(windows(viewed)).toHaveLength(8);
+    expect(windows(viewed)).toHaveLength(10);
+    expect(windows(viewed).slice(-2)).toEqual(['sessions 10:02 2', 'funnel 10:00 2']);
     expect(viewed).toMatchObject({
       state: 'applied',
       lateByMs: 3_460_000,
@@ -98,7 +101,7 @@ describe('late events', { timeout: 120_000 }, () => {
     expect(stdout).toMatch(/^ 10m to 1h +0 +2 +0 *$/m);
     expect(stdout).toMatch(/2026-11-01T10:59:30.000Z +30s +page_view +0\/0 .* waits for the next amendment/);
     expect(stdout).toMatch(
-      /10:02:30.000Z +57m30s +purchase .* applied .*: event_counts 10:02 \(revision 2\), user_activity 09:58 to 10:02 \(revision 2\), purchase_metrics 10:00/,
+      /10:02:30.000Z +57m30s +purchase .* applied .*: event_counts 10:02 \(revision 2\), user_activity 09:58 to 10:02 \(revision 2\), purchase_metrics 10:00 .*, sessions 10:02 \(revision 1\), funnel 10:00 \(revision 2\)/,
     );
     expect(stdout).toMatch(/beyond the amend horizon: in no result/);
     expect(stdout).toMatch(/\n4 late events\.\n$/);

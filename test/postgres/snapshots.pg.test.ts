@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { AGGREGATES } from '../../pipeline/aggregates.ts';
+import { FUNNEL, SESSIONS } from '../../pipeline/session.ts';
 import { amendWindows } from '../../postgres/amend-windows.ts';
 import { withClockHeld } from '../../postgres/closed-through.ts';
 import { compareSnapshot } from '../../postgres/compare-snapshot.ts';
@@ -244,7 +245,7 @@ describe('comparing', () => {
     await closeMinute(29);
     const { tables, throughMs } = await compare('kept');
     expect(throughMs).toBe(FIRST_MS + 3 * MINUTE_MS);
-    expect(tables.map(({ table }) => table)).toEqual(AGGREGATES.map(({ name }) => name));
+    expect(tables.map(({ table }) => table)).toEqual([...AGGREGATES.map(({ name }) => name), SESSIONS, FUNNEL]);
     for (const table of tables) expect(table).toMatchObject({ different: 0, missing: 0, added: 0, examples: [] });
     expect(tables[0]).toMatchObject({ table: 'event_counts', same: 3, unmatched: 1 });
   });
