@@ -13,6 +13,7 @@ import type { OfflineFlags } from './offline-flags.ts';
 import type { OfflineRun } from './offline-run.ts';
 import { grouped, plural, printJson, printLine, printProgress } from './output.ts';
 import { openProgressLine, progressBar } from './progress-line.ts';
+import type { ProgressLine } from './progress-line.ts';
 import { openWholeFile, standardOutput } from './whole-file.ts';
 import type { Sink } from './whole-file.ts';
 
@@ -82,6 +83,7 @@ async function exportRun(run: OfflineRun, { out, force, json }: Flags): Promise<
   }
 }
 
+const SILENT: ProgressLine = { show: () => {}, clear: () => {} };
 const AT_ONCE = 2_000;
 const SHOW_EVERY_MS = 200;
 const LINE_END = Buffer.from('\n');
@@ -89,7 +91,8 @@ const LINE_END = Buffer.from('\n');
 type Written = { readonly messages: number; readonly bytes: number };
 
 async function writeAll(run: OfflineRun, sink: Sink, signal: AbortSignal): Promise<Written> {
-  const progress = openProgressLine();
+  // On a terminal that shows the messages themselves a line between them would only disturb.
+  const progress = sink.isSeen ? SILENT : openProgressLine();
   let [messages, bytes, shownAtMs] = [0, 0, 0];
   try {
     while (messages < run.endIndex && !signal.aborted) {

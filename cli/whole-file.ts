@@ -6,8 +6,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { messageOf } from '../pipeline/ensure.ts';
 import { CliFailure } from './failure.ts';
 
-/** Where bytes go. Either `finish` or `discard` ends it; `discard` after `finish` does nothing. */
+/** Where bytes go; `isSeen`: a person sees them. Either `finish` or `discard` ends it; `discard` after `finish` does nothing. */
 export type Sink = {
+  readonly isSeen: boolean;
   write(bytes: Buffer): Promise<void>;
   finish(): Promise<void>;
   discard(): Promise<void>;
@@ -33,6 +34,7 @@ function sinkOf({ path, meanwhile, file }: { path: string; meanwhile: string; fi
   const isPlain = meanwhile !== path;
   let isOver = false;
   return {
+    isSeen: false,
     write: async (bytes) => await explained(path, async () => await file.writeFile(bytes)),
     finish: async () =>
       await explained(path, async () => {
@@ -54,6 +56,7 @@ function sinkOf({ path, meanwhile, file }: { path: string; meanwhile: string; fi
 /** Standard output as such a sink; what was written cannot be taken back. */
 export function standardOutput(): Sink {
   return {
+    isSeen: process.stdout.isTTY,
     write: async (bytes) => {
       if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
     },
