@@ -221,7 +221,9 @@ describe('reprocess', { timeout: 120_000 }, () => {
       expect(without).toMatchObject({ phase: 'done', counts: NOTHING_REBUILT, lateTakenIn: 0 });
       const { counts, lateTakenIn } = await (await start(world, { ...range, includeBeyondHorizon: true })).result();
       expect(lateTakenIn).toBe(20);
-      expect(counts.changedRows + counts.newRows).toBe(await world.count(`amendments where cause = 'reprocess'`));
+      expect(counts.changedRows + counts.newRows + counts.vanishedRows).toBe(
+        await world.count(`amendments where cause = 'reprocess'`),
+      );
       expect(await world.count('late_events where beyond_horizon')).toBe(0);
       expect(await clean(world)).toEqual([]);
     });
