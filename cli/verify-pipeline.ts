@@ -5,6 +5,7 @@ import { AGGREGATES } from '../pipeline/aggregates.ts';
 import { differencesOf } from '../pipeline/check.ts';
 import type { Check, Verification } from '../pipeline/check.ts';
 import { checkPartitions } from '../pipeline/check-partitions.ts';
+import type { Found, PartitionRows } from '../pipeline/check-partitions.ts';
 import { readRanges } from '../pipeline/partition-run.ts';
 import type { PartitionRun } from '../pipeline/partition-run.ts';
 import { FUNNELS } from '../pipeline/funnel.ts';
@@ -40,7 +41,8 @@ export type VerifyInput = {
 
 type Snapshot = {
   readonly runs: readonly PartitionRun[];
-  readonly checks: readonly Check[];
+  readonly rows: readonly PartitionRows[];
+  readonly results: readonly Check[];
   readonly acceptedGaps: number;
   readonly clock: Clock;
   readonly late: LateLeftOut;
@@ -58,8 +60,9 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
       checkSnapshot(client, input),
     );
     const topic = await checkTopic(input, snapshot.runs);
-    const checks = [...snapshot.checks, ...topic.checks];
-    const { clock, late } = snapshot;
+    const { clock, late, runs, rows, results } = snapshot;
+    const partitions = checkPartitions(runs, rows, topic.found);
+    const checks = [...partitions.checks, ...results, ...topic.checks];
     const differences = differencesOf(checks);
     return {
       topic: spec.topic,
@@ -74,6 +77,7 @@ export async function verifyPipeline(input: VerifyInput): Promise<Verification> 
         acceptedGaps: snapshot.acceptedGaps,
         unstorable: topic.unstorable,
         refusedByOlder: topic.refusedByOlder,
+        countedTwice: partitions.countedTwice,
         lateWaiting: late.waiting,
         lateBeyondHorizon: late.beyondHorizon,
         resultsThrough: clock.writtenThroughMs === null ? null : new Date(clock.writtenThroughMs).toISOString(),
@@ -112,15 +116,17 @@ async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: Verify
   });
   return {
     runs,
+    rows,
+    results: [...results, ...sessions],
     clock,
     late,
     acceptedGaps: runs.reduce((sum, { acceptedGaps }) => sum + acceptedGaps, 0),
-    checks: [...checkPartitions(runs, rows), ...results, ...sessions],
   };
 }
 
 type TopicResult = {
   readonly checks: readonly Check[];
+  readonly found: Found;
   readonly messages: number;
   readonly unstorable: number;
   readonly refusedByOlder: number;
@@ -132,7 +138,7 @@ async function checkTopic(input: VerifyInput, runs: readonly PartitionRun[]): Pr
   const tables = await RecountTables.open({ url: postgresUrl, schema: spec.schema });
   try {
     const onMessages = (done: number, of: number): void => onProgress?.({ step: 'topic', done, of });
-    const { messages, unstorable, refusedByOlder, check } = await recountTopic({
+    const { check, whole, ...recounted } = await recountTopic({
       brokers,
       spec,
       ranges: readRanges(runs),
@@ -143,7 +149,10 @@ async function checkTopic(input: VerifyInput, runs: readonly PartitionRun[]): Pr
     const identities = await compareIdentities(tables.client, spec.schema, onCheck);
     const counts = await compareTopicCounts(tables.client, spec.schema, runs);
     const beyondRecount = await countBeyondRecount(tables.client, spec.schema);
-    return { checks: [check, ...identities, ...counts], messages, unstorable, refusedByOlder, beyondRecount };
+    const allFound = (name: string): ReadonlySet<number> =>
+      identities.some((one) => one.name === name && one.differences > 0) ? new Set() : whole;
+    const found = { events: allFound('missing events'), letters: allFound('missing dead letters') };
+    return { checks: [check, ...identities, ...counts], found, beyondRecount, ...recounted };
   } finally {
     await tables.close();
   }

@@ -28,6 +28,8 @@ export type TopicRecount = {
 
 /** `unstorable`, `refusedByOlder`: valid messages that are dead letters for a reason that is taken on trust. */
 type Recounted = {
+  /** Partitions whose log still holds, and gave, all that was ever read of them. */
+  readonly whole: ReadonlySet<number>;
   readonly messages: number;
   readonly unstorable: number;
   readonly refusedByOlder: number;
@@ -50,6 +52,7 @@ export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
   let messages = 0;
   let unstorable = 0;
   let refusedByOlder = 0;
+  const whole = new Set<number>();
   const reached: { partition: number; expected: number; found: number }[] = [];
   for (const range of ranges) {
     const { partition, firstOffset, nextOffset } = range;
@@ -60,16 +63,19 @@ export async function recountTopic(recount: TopicRecount): Promise<Recounted> {
     messages += run.messages;
     unstorable += run.trusted.unstorable;
     refusedByOlder += run.trusted.unsupported_version;
+    if (run.from === firstOffset && end === nextOffset) whole.add(partition);
     reached.push({ partition, expected: nextOffset, found: end });
   }
   await tables.analyze();
   const claim = 'the topic still reaches as far as it was read';
-  return { messages, unstorable, refusedByOlder, check: comparePartitions('end of log', claim, reached) };
+  return { whole, messages, unstorable, refusedByOlder, check: comparePartitions('end of log', claim, reached) };
 }
 
 /** One partition's recount; begins again at the log start whenever that overtakes it. */
 class PartitionRecount {
   messages = 0;
+  /** The first offset that was judged; null before it has been read. */
+  from: number | null = null;
   trusted: Record<TrustedReason, number> = { unstorable: 0, unsupported_version: 0 };
   readonly #recount: TopicRecount;
   readonly #range: ReadRange;
@@ -90,6 +96,7 @@ class PartitionRecount {
       try {
         const end = await this.#readFrom(start);
         await tables.finish({ partition, fromOffset: start, toOffset: end, messages: this.messages });
+        this.from = start;
         return end;
       } catch (error) {
         if (error instanceof OffsetBeyondEndError) {

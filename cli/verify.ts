@@ -1,12 +1,12 @@
 // `weir verify`: counts the topic again, id by id, recomputes every result table, and says what differs.
 import type { Command } from 'commander';
-import { createLogUpdate } from 'log-update';
 
 import type { Check, Coverage, Verification } from '../pipeline/check.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import { addressesOf } from './addresses.ts';
 import { WHERE, createCommand, settingsOf } from './command.ts';
 import { grouped, plural, printJson, printLine, styled, tableOf } from './output.ts';
+import { openProgressLine, progressBar, shareBar } from './progress-line.ts';
 import { verifyPipeline } from './verify-pipeline.ts';
 import type { VerifyProgress } from './verify-pipeline.ts';
 
@@ -30,12 +30,12 @@ export function verifyCommand(): Command {
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       const { settings } = settingsOf(command);
       const { kafka, postgres } = addressesOf(settings);
-      const progress = progressLine();
+      const progress = openProgressLine();
       const verification = await verifyPipeline({
         brokers: kafka.brokers,
         postgresUrl: postgres.url,
         spec: pipelineSpec(settings),
-        onProgress: progress.show,
+        onProgress: (step) => progress.show(progressOf(step)),
       }).finally(progress.clear);
       if (json) printJson(verification);
       else printVerification(verification);
@@ -43,17 +43,11 @@ export function verifyCommand(): Command {
     });
 }
 
-/** One line on standard error that is written over, and nothing where that is not a terminal. */
-function progressLine(): { show: (progress: VerifyProgress) => void; clear: () => void } {
-  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
-  const line = createLogUpdate(process.stderr);
-  return {
-    show: ({ step, done, of }) => {
-      const share = done === null || of === null || of === 0 ? '' : ` ${Math.floor((100 * done) / of)} %`;
-      line(`Verifying: ${step}${share}`);
-    },
-    clear: () => line.clear(),
-  };
+function progressOf({ step, done, of }: VerifyProgress): string {
+  const what = `Verifying: ${step}`;
+  if (done === null || of === null) return what;
+  // The other lengths are spans of event time.
+  return step === 'topic' ? `${progressBar(what, done, of)} messages` : shareBar(what, done, of);
 }
 
 function printVerification({ topic, schema, takenAt, checks, coverage, differences, clean }: Verification): void {
@@ -89,7 +83,7 @@ function printExamples({ name, differences, examples }: Check): void {
 
 function notesOf(coverage: Coverage): string[] {
   const { recountedMessages, resultsThrough, beyondRecount, acceptedGaps } = coverage;
-  const { lateWaiting, lateBeyondHorizon, unstorable, refusedByOlder } = coverage;
+  const { lateWaiting, lateBeyondHorizon, unstorable, refusedByOlder, countedTwice } = coverage;
   const notes = [
     `${plural(recountedMessages, 'message')} of the topic recounted; results recomputed through ${resultsThrough ?? 'nothing: no window is closed yet'}.`,
   ];
@@ -107,6 +101,11 @@ function notesOf(coverage: Coverage): string[] {
   when(
     refusedByOlder,
     `${plural(refusedByOlder, 'message')} of a version that an older build refused and this one knows: dead letters; weir dead-letters replay --reason unsupported_version sends those that are still open.`,
+  );
+  const { events, letters } = countedTwice;
+  when(
+    events + letters,
+    `${plural(events, 'event')} and ${plural(letters, 'dead letter')} counted by two runs: they had been deleted, and reading the topic again put them back.`,
   );
   return notes;
 }

@@ -17,10 +17,39 @@ export type PartitionRows = {
 
 const NO_ROWS = { events: 0, deadLetters: 0, lateEvents: 0, outsideCheckpoint: 0 };
 
-/** `runs`: all of them, with the present ones. Rows of a partition that was never read count against an expected 0. */
-export function checkPartitions(runs: readonly PartitionRun[], rows: readonly PartitionRows[]): Check[] {
-  const counted = joinByPartition(runs, rows);
-  const pairs = (pick: (one: Counted) => { expected: number; found: number }): PartitionPair[] =>
+/** Partitions of which every message that was read has been judged again, and its event or its dead letter found. */
+export type Found = { readonly events: ReadonlySet<number>; readonly letters: ReadonlySet<number> };
+
+/** Before anything is judged again. */
+const NOTHING_FOUND: Found = { events: new Set(), letters: new Set() };
+
+/** Rows that two runs have counted: somebody had deleted them, and a later run put them back. */
+export type CountedTwice = { readonly events: number; readonly letters: number };
+
+export type CheckedPartitions = { readonly checks: readonly Check[]; readonly countedTwice: CountedTwice };
+
+/**
+ * `runs`: all of them, with the present ones. Rows of a partition that was never read count against an expected 0. Counts tell
+ * what each run did, so a row that was deleted and put back is in two of them: where nothing is missing, that is no difference.
+ */
+export function checkPartitions(
+  runs: readonly PartitionRun[],
+  rows: readonly PartitionRows[],
+  found: Found = NOTHING_FOUND,
+): CheckedPartitions {
+  const counted = joinByPartition(runs, rows, found);
+  return {
+    checks: checksOf(runs, counted),
+    countedTwice: {
+      events: counted.reduce((total, { twice }) => total + twice.events, 0),
+      letters: counted.reduce((total, { twice }) => total + twice.letters, 0),
+    },
+  };
+}
+
+function checksOf(runs: readonly PartitionRun[], counted: readonly Counted[]): Check[] {
+  type Pair = { expected: number; found: number };
+  const pairs = (pick: (one: Counted) => Pair): PartitionPair[] =>
     counted.map((one) => {
       const { expected, found } = pick(one);
       return { partition: one.rows.partition, expected, found };
@@ -37,21 +66,21 @@ export function checkPartitions(runs: readonly PartitionRun[], rows: readonly Pa
     ),
     comparePartitions(
       'recorded',
-      'a partition has as many rows in events as its runs counted',
-      pairs(({ of, rows: { events } }) => ({ expected: sum(of, 'recorded'), found: events })),
+      'a partition has as many rows in events as its runs counted, each row once',
+      pairs(({ of, twice, rows: { events } }) => ({ expected: sum(of, 'recorded') - twice.events, found: events })),
     ),
     comparePartitions(
       'rejected',
       'a partition has as many rows in dead_letters as its runs counted, each message once',
-      pairs(({ of, rows: { deadLetters } }) => ({
-        expected: sum(of, 'rejected') - of.reduce((again, { rejectedAgain }) => again + rejectedAgain, 0),
+      pairs(({ of, twice, rows: { deadLetters } }) => ({
+        expected: letters(of) - twice.letters,
         found: deadLetters,
       })),
     ),
     comparePartitions(
       'late',
-      'a partition has as many rows in late_events as its runs counted',
-      pairs(({ of, rows: { lateEvents } }) => ({ expected: sum(of, 'late'), found: lateEvents })),
+      'a partition has as many rows in late_events as its runs counted, each row once',
+      pairs(({ of, twice, rows: { lateEvents } }) => ({ expected: sum(of, 'late') - twice.late, found: lateEvents })),
     ),
     comparePartitions(
       'unread offsets',
@@ -64,16 +93,36 @@ export function checkPartitions(runs: readonly PartitionRun[], rows: readonly Pa
 const sum = (runs: readonly PartitionRun[], count: keyof Counts): number =>
   runs.reduce((total, { counts }) => total + counts[count], 0);
 
-/** The runs `of` one partition, and its rows. */
-type Counted = { readonly of: readonly PartitionRun[]; readonly rows: PartitionRows };
+/** Dead letters that the runs have made. */
+const letters = (runs: readonly PartitionRun[]): number =>
+  sum(runs, 'rejected') - runs.reduce((again, { rejectedAgain }) => again + rejectedAgain, 0);
 
-function joinByPartition(runs: readonly PartitionRun[], rows: readonly PartitionRows[]): Counted[] {
+type Twice = CountedTwice & { readonly late: number };
+
+/** What the runs counted beyond the rows, but no more than the runs after the first have counted themselves. */
+function twiceOf(of: readonly PartitionRun[], rows: PartitionRows, found: Found): Twice {
+  const later = of.filter(({ run }) => run > 1);
+  const beyond = (count: (runs: readonly PartitionRun[]) => number, there: number): number =>
+    Math.max(0, Math.min(count(of) - there, count(later)));
+  const isFound = found.events.has(rows.partition);
+  return {
+    events: isFound ? beyond((runs) => sum(runs, 'recorded'), rows.events) : 0,
+    late: isFound ? beyond((runs) => sum(runs, 'late'), rows.lateEvents) : 0,
+    letters: found.letters.has(rows.partition) ? beyond(letters, rows.deadLetters) : 0,
+  };
+}
+
+/** The runs `of` one partition, and its rows. */
+type Counted = { readonly of: readonly PartitionRun[]; readonly rows: PartitionRows; readonly twice: Twice };
+
+function joinByPartition(runs: readonly PartitionRun[], rows: readonly PartitionRows[], found: Found): Counted[] {
   const rowsOf = new Map(rows.map((one) => [one.partition, one]));
   const partitions = new Set([...runs.map(({ partition }) => partition), ...rowsOf.keys()]);
   return [...partitions]
     .toSorted((a, b) => a - b)
-    .map((partition) => ({
-      of: runs.filter((run) => run.partition === partition),
-      rows: rowsOf.get(partition) ?? { partition, ...NO_ROWS },
-    }));
+    .map((partition) => {
+      const of = runs.filter((run) => run.partition === partition);
+      const there = rowsOf.get(partition) ?? { partition, ...NO_ROWS };
+      return { of, rows: there, twice: twiceOf(of, there, found) };
+    });
 }

@@ -25,6 +25,8 @@ export type Coverage = {
   readonly unstorable: number;
   /** Messages that an older build refused for their version and that this build knows; they are dead letters to be replayed. */
   readonly refusedByOlder: number;
+  /** Rows in the counts of two runs: somebody had deleted them, and reading again put them back. */
+  readonly countedTwice: { readonly events: number; readonly letters: number };
   /** Late events that their windows do not hold yet; the next amendment takes them in. */
   readonly lateWaiting: number;
   /** Late events beyond the amend horizon: stored, listed, and left out of the windows for good. */

@@ -29,7 +29,9 @@ const rows = (partition: number, changes: Partial<PartitionRows> = {}): Partitio
 
 const differing = (runs: PartitionRun[], counted: PartitionRows[]): Record<string, number> =>
   Object.fromEntries(
-    checkPartitions(runs, counted).flatMap(({ name, differences }) => (differences > 0 ? [[name, differences]] : [])),
+    checkPartitions(runs, counted).checks.flatMap(({ name, differences }) =>
+      differences > 0 ? [[name, differences]] : [],
+    ),
   );
 
 test('a partition whose offsets and rows are accounted for has no difference', () => {
@@ -78,9 +80,48 @@ test('over several runs, rows are held against what all runs recorded, and a let
   });
 });
 
+const found = { events: new Set([0]), letters: new Set([0]) };
+const NO_DIFFERENCES = [0, 0, 0, 0, 0];
+
+/** Runs of partition 0 that counted 6 + 2 events, 1 + 2 late ones, 1 + 1 letters, where the rows are those given. */
+const countedAs = (there: Partial<PartitionRows>, proof = found) => {
+  const { checks, countedTwice } = checkPartitions(
+    [
+      run(0, { ended: { atMs: 1, why: 'because' } }),
+      again({
+        nextOffset: 110,
+        counts: { ...run(0).counts, recorded: 2, late: 2, duplicate: 6 },
+        rejectedAgain: 0,
+      }),
+    ],
+    [rows(0, there)],
+    proof,
+  );
+  return { differences: checks.map(({ differences }) => differences), countedTwice };
+};
+
+test('rows in the counts of two runs are no difference where every message of the partition was found', () => {
+  const there = { events: 7, lateEvents: 1, deadLetters: 1 };
+  expect(countedAs(there)).toEqual({ differences: NO_DIFFERENCES, countedTwice: { events: 1, letters: 1 } });
+  expect(countedAs(there, { events: new Set(), letters: new Set([0]) })).toEqual({
+    differences: [0, 1, 0, 2, 0],
+    countedTwice: { events: 0, letters: 1 },
+  });
+  expect(countedAs(there, { events: new Set([0]), letters: new Set([1]) })).toEqual({
+    differences: [0, 0, 1, 0, 0],
+    countedTwice: { events: 1, letters: 0 },
+  });
+});
+
+test('more rows missing than later runs have counted are differences, and so are rows that no run has counted', () => {
+  expect(countedAs({ events: 5, lateEvents: 3, deadLetters: 2 }).differences).toEqual([0, 1, 0, 0, 0]);
+  expect(countedAs({ events: 9, lateEvents: 3, deadLetters: 3 }).differences).toEqual([0, 1, 1, 0, 0]);
+  expect(checkPartitions([run(0)], [rows(0, { events: 5 })], found).checks[1]).toMatchObject({ differences: 1 });
+});
+
 test('offsets are accounted for in each run by itself, and the run that is not is named', () => {
   const ended = run(0, { nextOffset: 109, ended: { atMs: 1, why: 'because' } });
-  const checks = checkPartitions([ended, again({ nextOffset: 114 })], [rows(0, { events: 8, deadLetters: 2 })]);
+  const { checks } = checkPartitions([ended, again({ nextOffset: 114 })], [rows(0, { events: 8, deadLetters: 2 })]);
   expect(checks[0]).toMatchObject({ name: 'offsets', differences: 2 });
   expect(checks[0]?.examples).toEqual([
     'Partition 0: 9 expected, 10 found.',

@@ -2,9 +2,11 @@
 import { beforeEach, expect, test } from 'vitest';
 
 import { withReplayHeaders } from '../../pipeline/replay-headers.ts';
+import { amendWindows } from '../../postgres/amend-windows.ts';
 import { rewindPartition } from '../../postgres/rewind.ts';
 import { brokenChecks, holdPartition, lettersOf } from '../support/micro-batches.ts';
 import { messageOf, pageView } from '../support/messages.ts';
+import { resultDifferences } from '../support/verified-results.ts';
 import { closeThrough, windowedPipeline } from '../support/windowed-pipeline.ts';
 import type { WindowedPipeline } from '../support/windowed-pipeline.ts';
 
@@ -78,6 +80,30 @@ test('an event that is new in a closed window is late, and one that was there is
   );
   expect(rows).toEqual([{ kafka_offset: '1' }, { kafka_offset: '2' }]);
   expect(await brokenChecks(pipeline)).toEqual({});
+});
+
+test('a late event that is read again is a duplicate, and its late event stays the one that was applied', async () => {
+  const { pool, schema, spec } = pipeline;
+  const lateRows = async (): Promise<unknown[]> => (await pool.query(`select * from ${schema}.late_events`)).rows;
+  const eventCounts = async (): Promise<unknown[]> =>
+    (await pool.query(`select revision, event_count::int as events from ${schema}.event_counts`)).rows;
+  const all = [messageOf(0, pageView()), messageOf(1, pageView())];
+  await readOnce(all.slice(0, 1));
+  await closeThrough(pipeline, '2026-11-01T10:05:00Z');
+  await readOnce(all.slice(1));
+  await amendWindows(pool, spec);
+  const before = await lateRows();
+  expect(before).toMatchObject([{ kafka_offset: '1', applied_at: expect.any(Date) }]);
+  expect((await readAgain(all)).counts).toMatchObject({ recorded: 0, duplicate: 2, late: 0 });
+  expect(await lateRows()).toEqual(before);
+  expect(await brokenChecks(pipeline)).toEqual({});
+  // Its row is lost: it is recorded again, but the windows hold it already, as its late event says.
+  await pool.query(`delete from ${schema}.events where kafka_offset = 1`);
+  expect((await readAgain(all)).counts).toMatchObject({ recorded: 1, duplicate: 1, late: 0 });
+  expect(await lateRows()).toEqual(before);
+  await amendWindows(pool, spec);
+  expect(await eventCounts()).toEqual([{ revision: 2, events: 2 }]);
+  expect(await resultDifferences(pipeline)).toEqual([]);
 });
 
 test('another message at an offset that was read before, of a log begun anew, is not taken for the letter of that time', async () => {

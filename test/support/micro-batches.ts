@@ -60,7 +60,7 @@ export async function checkpointOf({ pool, spec }: WindowedPipeline, partition =
 
 /** The checks of every run that do not hold, by name, with their differences. */
 export async function brokenChecks({ pool, spec }: WindowedPipeline): Promise<Record<string, number>> {
-  const checks = checkPartitions(await readRuns(pool, spec), await countPartitionRows(pool, spec));
+  const { checks } = checkPartitions(await readRuns(pool, spec), await countPartitionRows(pool, spec));
   return Object.fromEntries(
     checks.flatMap(({ name, differences }) => (differences > 0 ? [[name, differences] as const] : [])),
   );
