@@ -38,7 +38,8 @@ const BACKWARDS: Funnel = {
 };
 const DECLARED = [...FUNNELS, BACKWARDS];
 
-type Counts = { readonly closed: number; readonly open: number; readonly cut: number; readonly steps: number };
+/** What came up: sessions of each kind, the furthest step that was reached, and how many reached the same second step. */
+type Counts = Readonly<Record<'closed' | 'open' | 'cut' | 'steps' | 'reached', number>>;
 type Counted = { through: string; rules: ReferenceRules; share?: UserShare };
 
 /** Both counts of `events`, of which the database holds those and maybe others that are not to be counted. */
@@ -65,6 +66,7 @@ async function expectSame(
     open: open.length,
     cut: expected.filter(({ cut }) => cut).length,
     steps: Math.max(...rows.filter(({ reached }) => reached > 0).map(({ step }) => step)),
+    reached: Math.max(...rows.filter(({ step }) => step === 2).map(({ reached }) => reached)),
   };
 }
 
@@ -116,6 +118,16 @@ describe('the recount in SQL equals the reference', () => {
     expect(most('steps')).toBeGreaterThan(2);
     await database.pool.query(`update "${database.schema}".late_events set applied_at = now()`);
     await expectSame(database, events, { through: '2026-11-01T11:23:00Z', rules });
+  });
+
+  test('for many sessions of one device and place, whose waits are sorted into percentiles', async () => {
+    const database = await freshDatabase();
+    const rules = { gapMs: 2 * MINUTE_MS, maxMs: 60 * MINUTE_MS };
+    const any = randomEvents({ seed: 8, count: 1_500, users: 60, rules, starts: ['2026-11-01T10:00:00Z'] });
+    const events = any.map((event) => Object.assign(event, { device: 'mobile', location: 'Berlin' }));
+    await insertReferenceEvents(database.pool, database.schema, { events });
+    const { reached } = await expectSame(database, events, { through: '2026-11-01T12:00:00Z', rules });
+    expect(reached).toBeGreaterThan(30);
   });
 
   test('share by share of the users as for all at once', async () => {
