@@ -17,7 +17,7 @@ export function generatorStatsCommand(): Command {
     summary: 'what the messages of a file are: types, funnel, sessions, disorder, duplicates, what is malformed',
     more: [
       'Any file with a message a line, of an export or of another producer. A line that is no event is counted with its reason.',
-      'Duplicates are found within the last million messages, users are counted up to a million, and 100,000 sessions may go on',
+      'Duplicates are found within the last million messages, users are counted up to a million, and 50,000 sessions may go on',
       'at once: so the memory it takes does not grow with the file.',
     ].join('\n'),
     examples: [

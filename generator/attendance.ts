@@ -7,8 +7,8 @@ import type { Group, Population } from './shoppers.ts';
 /** Times and lengths in places from the start of the block's span. `hash`: the session's. */
 type Wish = { readonly hash: number; readonly group: Group; readonly from: number; readonly lasts: number };
 
-/** `haste`: by what the time at every step is multiplied, 1 or less. */
-type Visit = { readonly shopper: number; readonly from: number; readonly haste: number };
+/** `haste`: by what the time at every step is multiplied, 1 or less. `until`: from when on the shopper may come again. */
+type Visit = { readonly shopper: number; readonly from: number; readonly until: number; readonly haste: number };
 
 /** `free`: when they may come; `rested`: when they like to; `closes`: by when they must have left. */
 type Candidate = {
@@ -67,8 +67,9 @@ export class Attendance {
     const room = closes - from;
     // Half the room at most, so that there is some for the next: even a world of one shopper goes on.
     const haste = lasts === 0 || lasts < room ? 1 : room / 2 / lasts;
-    this.#leaves.set(shopper, from + lasts * haste);
-    return { shopper, from, haste };
+    const until = from + lasts * haste;
+    this.#leaves.set(shopper, until);
+    return { shopper, from, until, haste };
   }
 }
 

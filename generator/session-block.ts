@@ -116,7 +116,8 @@ function sessionsOf(setting: BlockSetting, { number, steps, walks, toldAt, sessi
     let at = visit.from;
     for (let step = firstStep; step < endStep; step++) {
       sessionOf[step] = nth;
-      toldAt[step] = at;
+      // Adding up step by step rounds otherwise than the whole did: by a bit, the next visit could begin before this one ends.
+      toldAt[step] = Math.min(at, visit.until);
       at += (steps.dwellMs[step] ?? 0) * stretch;
     }
     return { shopper: visit.shopper, hash, firstStep, endStep, stretch };

@@ -20,8 +20,8 @@ export type SessionCensus = {
 const STEP_OF: Partial<Record<EventType, number>> = { page_view: 0, item_click: 1, cart_add: 2, purchase: 3 };
 const EVENTS_FROM = [1, 2, 4, 8, 16, 32];
 const DURATION_FROM_MS = [0, 1_000, 10_000, 60_000, 300_000, 1_800_000];
-/** So many sessions may go on at once: who had no event for longest is then counted as it is. */
-const MOST_OPEN = 100_000;
+/** Of two generations of sessions that go on: when the young one is full, those of the old one are counted as they are. */
+const PER_GENERATION = 50_000;
 /** Nobody goes so many steps of the funnel: a file where somebody does may not fill the memory. */
 const MOST_STEPS = 1_000;
 
@@ -29,30 +29,29 @@ type Open = { events: number; firstMs: number; lastMs: number; readonly steps: {
 
 /** Counts sessions from their events, in whatever order those are told. */
 export class Census {
-  readonly #open = new Map<string, Open>();
+  /** Sessions that had an event since the old generation was the young one, and those that had none since. */
+  #young = new Map<string, Open>();
+  #old = new Map<string, Open>();
   readonly #reached = FUNNEL_STEPS.map(() => 0);
   readonly #events = new Tally(EVENTS_FROM);
   readonly #durations = new Tally(DURATION_FROM_MS);
   #sessions = 0;
 
   add({ session_id: id, event_type: type }: EventFields, atMs: number): void {
-    const known = this.#open.get(id);
-    const session = known ?? { events: 0, firstMs: atMs, lastMs: atMs, steps: [] };
+    const session = this.#sessionOf(id, atMs);
     session.events += 1;
     session.firstMs = Math.min(session.firstMs, atMs);
     session.lastMs = Math.max(session.lastMs, atMs);
     const step = STEP_OF[type];
     if (step !== undefined && session.steps.length < MOST_STEPS) session.steps.push({ atMs, step });
-    // Whoever was last in the map was last heard of.
-    if (known !== undefined) this.#open.delete(id);
-    this.#open.set(id, session);
-    if (this.#open.size > MOST_OPEN) this.#closeOldest();
   }
 
   /** Counts the sessions that still go on as they are, and with them ends. */
   close(): SessionCensus {
-    for (const session of this.#open.values()) this.#count(session);
-    this.#open.clear();
+    for (const session of this.#old.values()) this.#count(session);
+    for (const session of this.#young.values()) this.#count(session);
+    this.#old.clear();
+    this.#young.clear();
     return {
       sessions: this.#sessions,
       reached: [...this.#reached],
@@ -64,11 +63,19 @@ export class Census {
     };
   }
 
-  #closeOldest(): void {
-    const [oldest] = this.#open;
-    if (oldest === undefined) return;
-    this.#open.delete(oldest[0]);
-    this.#count(oldest[1]);
+  #sessionOf(id: string, atMs: number): Open {
+    const young = this.#young.get(id);
+    if (young !== undefined) return young;
+    const old = this.#old.get(id);
+    if (old !== undefined) this.#old.delete(id);
+    else if (this.#young.size >= PER_GENERATION) {
+      for (const session of this.#old.values()) this.#count(session);
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    const session = old ?? { events: 0, firstMs: atMs, lastMs: atMs, steps: [] };
+    this.#young.set(id, session);
+    return session;
   }
 
   #count({ events, firstMs, lastMs, steps }: Open): void {

@@ -8,6 +8,7 @@ import type { ExportReport } from '../../generator/export-report.ts';
 import { createGeneratorSpec } from '../../generator/generator-spec.ts';
 import { createMessageMaker } from '../../generator/produced-message.ts';
 import { Repeats } from '../../generator/repeats.ts';
+import { createShopReport } from '../../generator/shop-report.ts';
 import { Census } from '../../generator/session-census.ts';
 import { messageHash } from '../../generator/shop.ts';
 import { createWorld } from '../../generator/world.ts';
@@ -146,6 +147,28 @@ test('the funnel goes by when things happened, not by when they were told', () =
   expect({ reached, sessions, meanDurationMs }).toEqual({ reached: [2, 1, 1, 1], sessions: 2, meanDurationMs: 2_000 });
   expect(byDurationMs.find(({ from }) => from === 1_000)).toMatchObject({ to: 10_000, count: 2 });
 });
+
+test('sessions are counted without end, users up to a million', () => {
+  const shop = createShopReport();
+  const count = 1_000_001;
+  for (let number = 0; number < count; number++) {
+    shop.add(
+      {
+        event_id: '',
+        event_type: 'page_view',
+        user_id: `u${number}`,
+        timestamp: '',
+        device: 'd',
+        location: 'l',
+        session_id: `s${number}`,
+      },
+      number,
+    );
+  }
+  const { users, events, sessions, funnel } = shop.close();
+  expect({ users, events, sessions: sessions.sessions }).toEqual({ users: null, events: count, sessions: count });
+  expect(funnel[0]).toMatchObject({ step: 'view', reached: count, rate: 1 });
+}, 60_000);
 
 test('a repeat is found over a million messages, and the memory of it does not grow with their number', () => {
   const repeats = new Repeats();
