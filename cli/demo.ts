@@ -4,6 +4,7 @@ import type { GeneratorSpec } from '../generator/generator-spec.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { generatorId } from '../pipeline/ids.ts';
 import { SETTINGS } from '../pipeline/setting-table.ts';
+import type { SettingOrigins, Settings } from '../pipeline/settings.ts';
 import type { GeneratorState } from '../workflows/generator-state.ts';
 import { CliFailure } from './failure.ts';
 import { flawsOf } from './flaws.ts';
@@ -26,8 +27,18 @@ function demoName(topic: string): string {
   return topic === SETTINGS.topic.default ? 'demo' : `demo-${topic}`.slice(0, 64);
 }
 
-/** The lateness under which a first window closes soon enough to watch. */
-export const DEMO_LATENESS = '20s';
+/** Rules under which first windows and sessions close soon enough to watch. */
+export const DEMO_RULES = { latenessMs: 20_000, sessionGapMs: 300_000 } as const;
+
+/** The settings with the rules of a demo, where nobody chose them. */
+export function withDemoRules(settings: Settings, origins: SettingOrigins): Settings {
+  const { latenessMs, sessionGapMs } = DEMO_RULES;
+  return {
+    ...settings,
+    ...(origins.get('latenessMs') === 'default' && { latenessMs }),
+    ...(origins.get('sessionGapMs') === 'default' && { sessionGapMs }),
+  };
+}
 
 export type DemoWish = { readonly rate: number | null; readonly seed: number | null };
 

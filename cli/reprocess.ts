@@ -8,6 +8,7 @@ import { parseMoment } from '../pipeline/moment.ts';
 import { rereadFromMs } from '../pipeline/rebuild.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import type { Settings } from '../pipeline/settings.ts';
+import { withSessionRules } from '../postgres/session-rules.ts';
 import type { ReprocessState } from '../workflows/reprocess-state.ts';
 import type { ReprocessInput } from '../workflows/reprocess.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
@@ -20,7 +21,8 @@ import { rereadTopic } from './reread-topic.ts';
 import { reprocessTarget } from './targets.ts';
 import { ensureWorkflow } from './temporal-control.ts';
 import type { Control } from './temporal-control.ts';
-import { withControl } from './with-servers.ts';
+import { withControl, withPool } from './with-servers.ts';
+import { rulesOfRunning } from './workflow-troubles.ts';
 
 type Flags = {
   readonly from?: number;
@@ -105,7 +107,10 @@ type Asked = { readonly settings: Settings; readonly flags: Flags; readonly id: 
 async function inputOf(control: Control, { settings, flags, id }: Asked): Promise<ReprocessInput> {
   const { fromMs, toMs } = rangeOf(flags);
   const { includeBeyondHorizon = false, fromTopic = false } = flags;
-  const input = { spec: pipelineSpec(settings), fromMs, toMs, includeBeyondHorizon };
+  // Sessions are to be made by the rules of the pipeline, whatever this call was given.
+  const known = await withPool(settings, async (pool) => await withSessionRules(pool, settings));
+  const spec = pipelineSpec({ ...known, ...(await rulesOfRunning(control, settings.topic).catch(() => ({}))) });
+  const input = { spec, fromMs, toMs, includeBeyondHorizon };
   if (!fromTopic) return input;
   const why = `weir reprocess ${id} --from ${timeText(fromMs)} --to ${timeText(toMs)} --from-topic`;
   const rereadMs = rereadFromMs({ startMs: fromMs, endMs: toMs }, settings);

@@ -19,6 +19,7 @@ import { lateEventsWaiting } from '../postgres/late-events.ts';
 import { countLateLeftOut } from '../postgres/late-list.ts';
 import { openPool } from '../postgres/pool.ts';
 import { countSessions } from '../postgres/read-sessions.ts';
+import { withSessionRules } from '../postgres/session-rules.ts';
 import type { SessionCounts } from '../postgres/read-sessions.ts';
 import { countUndecidedLetters } from '../postgres/undecided-letters.ts';
 import type { UndecidedLetters } from '../postgres/undecided-letters.ts';
@@ -123,7 +124,8 @@ export class StatusReader {
   }
 
   async read(): Promise<StatusReport> {
-    const { topic, schema } = this.#settings;
+    const settings = await withSessionRules(this.pool, this.#settings);
+    const { topic, schema } = settings;
     const { brokers } = this.#parts;
     // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
     const offsets = await this.#parts.observer.offsets();
@@ -146,7 +148,7 @@ export class StatusReader {
       countSessions(this.pool, schema),
       lateEventsWaiting(this.pool, { topic, schema }),
       countLateLeftOut(this.pool, schema),
-      lastWindowEnd(this.pool, this.#settings),
+      lastWindowEnd(this.pool, settings),
       countUndecidedLetters(this.pool, schema),
       readPublication(this.pool, { schema, topic, brokers }),
       readRuns(this.pool, { schema, topic }),
@@ -155,7 +157,7 @@ export class StatusReader {
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
     const low = this.#lowWatermark(offsets, checkpoints, { ...clock, lastWindowEndMs });
-    const closable = await hasClosableWindows(this.pool, this.#settings, { ...clock, lowWatermarkMs: low.ms });
+    const closable = await hasClosableWindows(this.pool, settings, { ...clock, lowWatermarkMs: low.ms });
     const totals = { ...countsOf(runs), windows: sum(Object.values(windows)), lateWaiting, lateLeftOut };
     return {
       topic,

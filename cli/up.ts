@@ -3,14 +3,14 @@ import type { Command } from 'commander';
 
 import { must } from '../pipeline/ensure.ts';
 import { SETTING_NAMES } from '../pipeline/settings.ts';
-import type { SettingOrigins, Settings } from '../pipeline/settings.ts';
+import type { Settings } from '../pipeline/settings.ts';
 import { runningServers } from '../local/stack.ts';
-import { parseDuration } from '../pipeline/duration.ts';
 import { runBounded } from './bounded-run.ts';
 import { prepareGround, setToWork } from './bring-up.ts';
 import type { Plan, Running } from './bring-up.ts';
 import { createCommand, settingsOf } from './command.ts';
-import { DEMO, DEMO_LATENESS, demoSpec } from './demo.ts';
+import { formatDuration } from '../pipeline/duration.ts';
+import { DEMO, DEMO_RULES, demoSpec, withDemoRules } from './demo.ts';
 import type { DemoWish } from './demo.ts';
 import { CliFailure } from './failure.ts';
 import { number } from './generator-flags.ts';
@@ -38,8 +38,9 @@ export function upCommand(): Command {
     name: 'up',
     summary: 'start everything and watch it: servers, tables, topic, workers, pipeline, demo events',
     more: [
-      `With the demo generator windows close ${DEMO_LATENESS} behind the newest event (--lateness ${DEMO_LATENESS}) unless a lateness is given;`,
-      'without it the default of 5m holds. Ctrl-C pauses the generator, lets workers commit what is in hand and stops what was',
+      `With the demo generator windows close ${formatDuration(DEMO_RULES.latenessMs)} behind the newest event and a session ends after`,
+      `${formatDuration(DEMO_RULES.sessionGapMs)} of silence, unless --lateness and --session-gap say otherwise; without it the defaults hold.`,
+      'Ctrl-C pauses the generator, lets workers commit what is in hand and stops what was',
       'started; the next `weir up` goes on from there. A second Ctrl-C ends at once, which loses nothing either.',
     ].join('\n'),
     examples: [
@@ -61,7 +62,7 @@ export function upCommand(): Command {
       const { settings, origins } = settingsOf(command);
       const demo = flags.generator ? { rate: flags.rate ?? null, seed: flags.seed ?? null } : null;
       if (demo !== null) demoSpec(settings.topic, demo);
-      await up(flags, { demo, settings: withDemoLateness(settings, origins, demo) });
+      await up(flags, { demo, settings: demo === null ? settings : withDemoRules(settings, origins) });
     });
 }
 
@@ -76,11 +77,6 @@ function checkTogether({ generator, untilCaughtUp, detach, rate, seed, json }: F
     throw new CliFailure("--rate and --seed are the generator's; leave --no-generator out.");
   if (json && !untilCaughtUp)
     throw new CliFailure('--json belongs to --until-caught-up; `weir status --json` describes a running pipeline.');
-}
-
-function withDemoLateness(settings: Settings, origins: SettingOrigins, demo: DemoWish | null): Settings {
-  const chosen = demo === null || origins.get('latenessMs') !== 'default';
-  return chosen ? settings : { ...settings, latenessMs: parseDuration(DEMO_LATENESS) };
 }
 
 async function up(flags: Flags, { demo, settings }: { demo: DemoWish | null; settings: Settings }): Promise<void> {

@@ -10,7 +10,6 @@ import { readRanges } from '../pipeline/partition-run.ts';
 import type { PartitionRun } from '../pipeline/partition-run.ts';
 import { FUNNELS } from '../pipeline/funnel.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { sessionRulesOf } from '../pipeline/session.ts';
 import { readRuns } from '../postgres/checkpoint-runs.ts';
 import { readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
@@ -22,6 +21,7 @@ import type { LateLeftOut } from '../postgres/verify-partitions.ts';
 import { RecountTables } from '../postgres/verify-recount.ts';
 import { checkResults } from '../postgres/verify-results.ts';
 import { checkSessions } from '../postgres/verify-sessions.ts';
+import { readSessionRules } from '../postgres/session-rules.ts';
 import { RECOUNTED_SESSIONS } from '../postgres/verify-sessions-sql.ts';
 import { recountTopic } from './verify-topic.ts';
 
@@ -108,7 +108,7 @@ async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: Verify
     results.push(...(await checkResults(client, spec.schema, input)));
   }
   const sessions = await checkSessions(client, spec.schema, {
-    rules: sessionRulesOf(spec),
+    rules: await readSessionRules(client, spec),
     funnels: FUNNELS,
     throughMs: clock.writtenThroughMs,
     events: rows.reduce((sum, { events }) => sum + events, 0),

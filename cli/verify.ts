@@ -24,7 +24,7 @@ export function verifyCommand(): Command {
       ['weir verify', 'a table of checks, with the first differences of each'],
       ['weir verify --json | jq .differences', 'the same for a program'],
     ],
-    settings: [...WHERE, 'maxFutureMs', 'retentionMs', 'sessionGapMs', 'sessionMaxMs'],
+    settings: [...WHERE, 'maxFutureMs', 'retentionMs'],
   })
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }, command: Command) => {

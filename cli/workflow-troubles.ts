@@ -41,11 +41,12 @@ async function ask(control: Control, topic: string): Promise<WorkflowTroubles> {
         : []),
     ],
     resting: new Map(resting),
-    rules: await rulesOf(control, topic),
+    rules: await rulesOfRunning(control, topic),
   };
 }
 
-async function rulesOf({ client }: Control, topic: string): Promise<Partial<Rules>> {
+/** What the topic's pipeline was given when it was started last; throws what Temporal throws when there was none. */
+export async function rulesOfRunning({ client }: Control, topic: string): Promise<Partial<Rules>> {
   const { memo } = await client.workflow.getHandle(pipelineId(topic)).describe();
   const spec: unknown = memo?.spec;
   if (typeof spec !== 'object' || spec === null) return {};

@@ -19,6 +19,7 @@ import { markAppliedSql } from './late-events.ts';
 import { closeWindowsSql } from './result-sql.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
+import { keepSessionRulesSql } from './session-rules.ts';
 import { settleFunnelsSql } from './settle-funnels.ts';
 
 /** `panes`, `windows` and `events` count what was written: panes and windows that hold events. */
@@ -138,6 +139,7 @@ async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span):
     ...closes.map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows)),
     ...closeSessionsSql(schema, span, sessionRulesOf(spec)),
     ...settleFunnelsSql(schema, span.endMs, 'late event'),
+    keepSessionRulesSql(spec, sessionRulesOf(spec)),
     markAppliedSql(schema, [span]),
     `update ${tables}.closed_through set written_through = ${instant(span.endMs)} where topic = ${client.escapeLiteral(topic)}`,
   ]);

@@ -28,6 +28,7 @@ import { activitySql } from './rebuilt-sessions.ts';
 import type { Activity } from './rebuilt-sessions.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
+import { keepSessionRulesSql } from './session-rules.ts';
 import { reviewFunnelsSql, settleFunnelsSql } from './settle-funnels.ts';
 
 /** `positionMs`: everything before it is rebuilt (epoch ms of event time), null: nothing is; `done`: so is the whole range. */
@@ -140,6 +141,7 @@ async function rebuildSpan(client: pg.PoolClient, spec: PipelineSpec, work: Work
         ]
       : []),
     ...settleFunnelsSql(schema, writtenThroughMs, 'reprocess'),
+    keepSessionRulesSql(spec, amending.rules),
   ]);
   return {
     // A pane with wrong facts in two tables is one pane.

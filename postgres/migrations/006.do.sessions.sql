@@ -113,6 +113,9 @@ create table @schema@.funnel (
   primary key (window_start, funnel, device, location, step)
 );
 
+-- The rules by which the sessions up to written_through were made; null before the first close.
+alter table @schema@.closed_through add column session_gap interval, add column session_max interval;
+
 -- Of a session that is gone because a late event made it part of another: when that one started.
 alter table @schema@.amendments add column superseded_by timestamptz;
 
