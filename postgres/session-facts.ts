@@ -1,5 +1,6 @@
 // The tables `session_facts` and `cart_facts`: what sessions and funnels are made of, by user and minute.
-import { FUNNELS, stepMarks } from '../pipeline/funnel.ts';
+import { assert } from '../pipeline/ensure.ts';
+import { FUNNELS, funnelProblems, stepMarks } from '../pipeline/funnel.ts';
 import type { FunnelStep } from '../pipeline/funnel.ts';
 import type { FactTable } from './facts.ts';
 import { paneOf } from './instant.ts';
@@ -20,6 +21,9 @@ function stampOf(at: string): string {
 export function unstamped(text: string): string {
   return `substr(${text}, ${STAMP_DIGITS + 1})`;
 }
+
+/** Looked at once, when the program starts: a wrong declaration is named before anything is done with it. */
+const MARKS = marksOf();
 
 const count = (name: string, type: string): FactTable['columns'][number] => ({
   name,
@@ -67,7 +71,7 @@ export const SESSION_FACTS: FactTable = {
     select ${paneOf('e.occurred_at')} as pane, e.user_id collate "C" as user_id, e.occurred_at, e.event_type, e.total_amount,
       e.device collate "C" as device, e.location collate "C" as location, e.page collate "C" as page,
       e.referrer collate "C" as referrer, s.stamp, s.marks
-    from ${events} cross join lateral (select ${stampOf('e.occurred_at')} as stamp, ${marksOf()} as marks offset 0) s`,
+    from ${events} cross join lateral (select ${stampOf('e.occurred_at')} as stamp, ${MARKS} as marks offset 0) s`,
 };
 
 export const CART_FACTS: FactTable = {
@@ -88,8 +92,10 @@ export const CART_FACTS: FactTable = {
     where e.event_type = 'purchase' and b.item_id is not null`,
 };
 
-/** SQL expression: the bits of the steps that an event `e` is. */
+/** SQL expression: the bits of the steps that an event `e` is. Throws when a funnel is declared wrongly, with the field. */
 function marksOf(): string {
+  const problems = funnelProblems(FUNNELS);
+  assert(problems.length === 0, `The funnels are declared wrongly: ${problems.join(' ')}`);
   return stepMarks(FUNNELS)
     .map(({ mark, step }) => `case when ${isStep(step)} then ${mark} else 0 end`)
     .join(' + ');
