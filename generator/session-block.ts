@@ -48,6 +48,11 @@ const DRAW = { group: 1_000, start: 1_001 } as const;
 const BOTS = 0.01;
 /** A place is cut in so many, so that place and step fit one number, by which to sort. */
 const PLACE_PARTS = 1_024;
+/**
+ * Of the delay that was asked for at most, since busy stretches of a span take longer than their places: what would be told
+ * later than asked for must be cut there, and would happen after what followed it in its session.
+ */
+const LONGEST_DELAY = 0.8;
 const MOST_STEPS_OF_BLOCK = 131_072;
 
 /** `hourAt`: hour of the day in UTC at a place of the world. */
@@ -128,7 +133,7 @@ function sessionsOf(setting: BlockSetting, { number, steps, walks, toldAt, sessi
 function delayed({ world, spec, scale }: BlockSetting, number: number, toldAt: Float64Array): Float64Array {
   const key = hashUnder(world.key ^ 0x64697372, number);
   const placesPerMs = spec.rate / 1_000;
-  const most = Math.floor((0.499 * scale.places) / placesPerMs);
+  const most = Math.floor(Math.min((0.499 * scale.places) / placesPerMs, LONGEST_DELAY * spec.disorderMs));
   const happensAt = new Float64Array(toldAt.length).fill(-1);
   for (let step = 0; step < toldAt.length; step++) {
     const ms = Math.min(delayMs(spec, hashUnder(key, step)), most);
