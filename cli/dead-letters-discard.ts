@@ -95,8 +95,7 @@ async function discard(pool: pg.Pool, schema: string, { selection, flags }: Aske
     onProgress: (done) => progress.show(progressBar('Discarding', done, total)),
   }).finally(progress.clear);
   if (flags.json) printJson({ discarded });
-  else
-    printLine(`Discarded ${plural(discarded, 'dead letter')}; they stay in ${schema}.dead_letters, with your reason.`);
+  else printLine(`Discarded ${plural(discarded, 'dead letter')}, kept in ${schema}.dead_letters with your reason.`);
 }
 
 async function agreesTo(meant: string): Promise<boolean> {

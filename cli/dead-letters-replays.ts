@@ -8,7 +8,8 @@ import type { ReplayState } from '../workflows/replay-state.ts';
 import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { newestRuns } from './newest-runs.ts';
 import type { ListedRun } from './newest-runs.ts';
-import { grouped, printJson, printLine, tableOf, timeText } from './output.ts';
+import { grouped, plural, printJson, printLine, tableOf, timeText } from './output.ts';
+import { outcomeJson } from './replay-text.ts';
 import { replayTarget } from './targets.ts';
 import { withControl } from './with-servers.ts';
 
@@ -39,7 +40,7 @@ export function replaysCommand(): Command {
           targetOf: replayTarget,
         };
         const listed = await newestRuns<ReplayState>(control, which);
-        if (json) printJson(listed);
+        if (json) printJson(listed.map(listedJson));
         else print(listed);
       });
     })
@@ -48,6 +49,15 @@ export function replaysCommand(): Command {
     .addCommand(verb('cancel', 'end a replay; what it has sent stays sent'))
     .addCommand(rateCommand());
 }
+
+/** One replay for programs; where nobody could say more than Temporal's own status, nothing more. */
+const listedJson = ({ id, startedMs, status, state }: ListedRun<ReplayState>) => {
+  const started = { id, startedAt: new Date(startedMs).toISOString(), phase: status };
+  if (state === null) return started;
+  const { outcome: _phase, ...of } = outcomeJson(state);
+  const { meant, repair, rate } = state;
+  return { ...started, meant, repair, rate, lettersDone: lettersDone(state), ...of };
+};
 
 function print(listed: readonly ListedRun<ReplayState>[]): void {
   if (listed.length === 0) {
@@ -103,6 +113,9 @@ function rateCommand(): Command {
     });
 }
 
+const rateText = (update: string, { rate }: ReplayState): string =>
+  update === 'setRate' ? `, at most ${plural(rate, 'letter')} a second` : '';
+
 type Told = {
   readonly id: string;
   readonly update: string;
@@ -116,6 +129,7 @@ async function tell({ id, update, args, json }: Told, command: Command): Promise
     // The page in hand is waited for.
     const state = await control.update<ReplayState>(replayTarget(id), update, { args, withinMs: 35_000 });
     if (json) printJson(state);
-    else printLine(`Replay ${id} of topic ${state.topic} is ${state.phase}. ${state.message}`);
+    else
+      printLine(`Replay ${id} of topic ${state.topic} is ${state.phase}${rateText(update, state)}. ${state.message}`);
   });
 }

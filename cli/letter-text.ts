@@ -53,9 +53,9 @@ function statusText({ id, status, closedAtMs, sentAtMs, note, event, children }:
   const why = note === null ? '' : `: ${safe(note)}`;
   switch (status) {
     case 'open':
-      return `open: \`weir dead-letters replay ${id}\` sends it again, \`discard ${id}\` gives it up${why}`;
+      return `open: \`weir dead-letters replay ${id}\` sends it again, \`discard ${id} --reason-text WHY\` gives it up${why}`;
     case 'parked':
-      return `parked, because it was refused too often: repair it in a replay, or \`weir dead-letters discard ${id}\`${why}`;
+      return `parked, because it was refused too often: repair it in a replay, or \`weir dead-letters discard ${id} --reason-text WHY\`${why}`;
     case 'sent':
       return `sent${sentAtMs === null ? '' : ` at ${iso(sentAtMs)}`}: what becomes of it is seen when the topic is read up to there${why}`;
     case 'recovered':

@@ -9,6 +9,7 @@ import { WHERE, createCommand, parsedBy, settingsOf } from './command.ts';
 import { newestRuns } from './newest-runs.ts';
 import type { ListedRun } from './newest-runs.ts';
 import { grouped, printJson, printLine, tableOf, timeText } from './output.ts';
+import { outcomeJson } from './reprocess-text.ts';
 import { reprocessTarget } from './targets.ts';
 import type { Control } from './temporal-control.ts';
 import { withControl } from './with-servers.ts';
@@ -30,7 +31,7 @@ export function reprocessListCommand(): Command {
       const { settings } = settingsOf(command);
       await withControl(settings, async (control) => {
         const listed = await listReprocesses(control, settings.topic, limit);
-        if (json) printJson(listed);
+        if (json) printJson(listed.map(listedJson));
         else print(listed);
       });
     });
@@ -40,6 +41,14 @@ async function listReprocesses(control: Control, topic: string, limit: number): 
   const which = { type: 'reprocess', topic, limit, idOf: reprocessId, targetOf: reprocessTarget };
   return await newestRuns<ReprocessState>(control, which);
 }
+
+/** One reprocess for programs; where nobody could say more than Temporal's own status, nothing more. */
+const listedJson = ({ id, startedMs, status, state }: Listed) => {
+  const started = { id, startedAt: new Date(startedMs).toISOString(), phase: status };
+  if (state === null) return started;
+  const { outcome: _phase, ...of } = outcomeJson(id, state);
+  return { ...started, panesDone: state.panesDone, ...of };
+};
 
 function print(listed: readonly Listed[]): void {
   if (listed.length === 0) {

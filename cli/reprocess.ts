@@ -17,6 +17,7 @@ import { followReprocess } from './follow-reprocess.ts';
 import { printJson, printLine, timeText } from './output.ts';
 import { mustBeItsSchema } from './pipeline-schema.ts';
 import { reprocessListCommand } from './reprocess-list.ts';
+import { outcomeJson } from './reprocess-text.ts';
 import { rereadTopic } from './reread-topic.ts';
 import { reprocessTarget } from './targets.ts';
 import { ensureWorkflow } from './temporal-control.ts';
@@ -129,25 +130,6 @@ function rangeOf({ from, to }: Flags): { fromMs: number; toMs: number } {
   }
   return { fromMs: from, toMs: to };
 }
-
-const outcomeJson = (id: string, { phase, topic, range, counts, ...of }: ReprocessState) => ({
-  id,
-  outcome: phase,
-  topic,
-  from: new Date(range.startMs).toISOString(),
-  to: new Date(range.endMs).toISOString(),
-  panes: of.panesInAll,
-  panesRewritten: counts.panes,
-  windowsRevised: counts.windows,
-  windowsListedAnew: counts.listings,
-  rowsChanged: counts.changedRows,
-  rowsNew: counts.newRows,
-  rowsVanished: counts.vanishedRows,
-  lateEventsTakenIn: of.lateTakenIn,
-  eventsPutBack: of.putBack?.events ?? null,
-  deadLettersPutBack: of.putBack?.letters ?? null,
-  message: of.message,
-});
 
 function verb(name: 'pause' | 'resume' | 'cancel', summary: string): Command {
   return createCommand({

@@ -34,12 +34,12 @@ export const generatorTarget = (name: string): Target => ({
 export const reprocessTarget = (id: string): Target => ({
   id: reprocessId(id),
   title: `The reprocess ${id}`,
-  startHint: '`weir reprocess list` names those that run',
+  startHint: '`weir reprocess list` says which run, and what came of those that are over',
 });
 
 /** The workflow `replayDeadLetters` with this id. */
 export const replayTarget = (id: string): Target => ({
   id: replayId(id),
   title: `The replay ${id}`,
-  startHint: '`weir dead-letters replays` names those that run',
+  startHint: '`weir dead-letters replays` says which run, and what came of those that are over',
 });

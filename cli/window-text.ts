@@ -14,10 +14,24 @@ export function windowLines(windows: readonly ExplainedWindow[]): string[] {
     const isSaidBelow = next?.state === 'open' && next.span.endMs === window.span.endMs;
     lines.push(headLine(window), ...historyLines(window));
     if (isSaidBelow) continue;
-    lines.push(...window.why.map(({ sentence }) => `  - ${sentence}`));
+    lines.push(...reasonsOf(window.why).map((sentence) => `  - ${sentence}`));
     if (next !== undefined) lines.push('');
   }
   return lines;
+}
+
+/** Partitions of which the same is to be said are named in one sentence. */
+function reasonsOf(why: ExplainedWindow['why']): string[] {
+  const partitionsOf = new Map<string, number[]>();
+  for (const { partition, sentence } of why) {
+    const said = sentence.replace(`Partition ${partition} `, '');
+    partitionsOf.set(said, [...(partitionsOf.get(said) ?? []), ...(partition === null ? [] : [partition])]);
+  }
+  return [...partitionsOf].map(([said, [first, ...others]]) => {
+    if (first === undefined) return said;
+    if (others.length === 0) return `Partition ${first} ${said}`;
+    return `Each of the partitions ${[first, ...others].join(', ')} ${said}`;
+  });
 }
 
 function headLine({ aggregate, counts, span, state, history }: ExplainedWindow): string {

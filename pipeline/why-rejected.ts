@@ -1,4 +1,5 @@
 // Why a message is no event: looks for the first fault and says in one sentence what was found and what belongs there.
+import { formatDuration } from './duration.ts';
 import {
   deviceAndLocationBytes,
   findSchema,
@@ -61,12 +62,12 @@ export function badTime(timestamp: string): Rejection {
 }
 
 export function tooFarInFuture(timestamp: string, aheadMs: number, maxFutureMs: number): Rejection {
-  const detail = `timestamp is ${found(timestamp)}, ${aheadMs} ms after the message's Kafka timestamp; at most ${maxFutureMs} ms after it belongs there.`;
+  const detail = `timestamp is ${found(timestamp)}, ${formatDuration(aheadMs)} after the message's Kafka timestamp; at most ${formatDuration(maxFutureMs)} after it belongs there.`;
   return { reason: 'too_far_in_future', field: 'timestamp', detail };
 }
 
 export function tooOld(timestamp: string, behindMs: number, retentionMs: number): Rejection {
-  const detail = `timestamp is ${found(timestamp)}, ${behindMs} ms before the message's Kafka timestamp; at most ${retentionMs} ms before it belongs there.`;
+  const detail = `timestamp is ${found(timestamp)}, ${formatDuration(behindMs)} before the message's Kafka timestamp; at most ${formatDuration(retentionMs)} before it belongs there.`;
   return { reason: 'too_old', field: 'timestamp', detail };
 }
 

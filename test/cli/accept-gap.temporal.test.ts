@@ -1,17 +1,13 @@
 // A lost range from the command line: seen in list and status, accepted with consent, and the partition goes on.
-import { spawn, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
 import { readGaps } from '../../postgres/gaps.ts';
 import { loseRange, untilAt, whilePaused, sendTo, deleteBefore, untilPhase } from '../workflows/lose-range.ts';
 import { PipelineWorld, startWorker } from '../workflows/pipeline-world.ts';
 import type { TestWorker } from '../workflows/pipeline-world.ts';
+import { HAS_TERMINAL, answerWeir } from './on-terminal.ts';
 import { runWeir } from './run-weir.ts';
 
-const WEIR = fileURLToPath(new URL('../../cli/weir.js', import.meta.url));
-const HAS_TERMINAL = spawnSync('script', ['--version']).status === 0;
 const LOST = /Offsets 40 to 69 of partition 0 of topic .* are gone: .*`weir partition accept-gap 0`\./;
 
 const servers = inject('servers');
@@ -71,7 +67,7 @@ describe('a partition that has stopped on a lost range', { timeout: 120_000 }, (
   });
 
   test.skipIf(!HAS_TERMINAL)('stays stopped after a no on the terminal, with exit code 1', async () => {
-    const { code, output } = await onTerminal('no');
+    const { code, output } = await answerWeir('partition accept-gap 0', { answer: 'no', env });
     expect(output).toMatch(/offsets 40 to 69 of partition 0 \(30 messages at most\) were never read/);
     expect(output).toMatch(/starts at 70 now and ends at 100: 30 are left\./);
     expect(output).toMatch(/Nothing was accepted; partition 0 stays stopped\./);
@@ -80,7 +76,7 @@ describe('a partition that has stopped on a lost range', { timeout: 120_000 }, (
   });
 
   test.skipIf(!HAS_TERMINAL)('goes on after a yes on the terminal', async () => {
-    const { code, output } = await onTerminal('yes');
+    const { code, output } = await answerWeir('partition accept-gap 0', { answer: 'yes', env });
     expect(output).toMatch(
       /Accepted: offsets 40 to 69 are lost \(30 messages at most, table .*\.gaps\); partition 0 goes on at offset 70\./,
     );
@@ -116,22 +112,3 @@ describe('a partition that has stopped on a lost range', { timeout: 120_000 }, (
     expect(list.stdout).not.toMatch(/lost range|are gone/);
   });
 });
-
-/** Types `answer` at the question of `weir partition accept-gap 0` on a terminal. */
-async function onTerminal(answer: string): Promise<{ code: number | null; output: string }> {
-  const command = `${process.execPath} ${WEIR} partition accept-gap 0`;
-  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-    env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let output = '';
-  child.stdout.on('data', (data: Buffer) => {
-    const asked = output.includes('Type yes');
-    output += data.toString();
-    if (!asked && output.includes('Type yes')) child.stdin.write(`${answer}\n`);
-  });
-  const code = await new Promise<number | null>((resolve) => {
-    child.on('close', resolve);
-  });
-  return { code, output };
-}

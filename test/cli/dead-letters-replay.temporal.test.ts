@@ -183,16 +183,18 @@ describe('weir dead-letters replay', { timeout: 240_000 }, () => {
     expect(await told('pause', 'abcd0123')).toBe(
       `Replay abcd0123 of topic ${spec.topic} is paused. Paused between two pages; "weir dead-letters replays resume abcd0123" goes on from there.\n`,
     );
-    expect(await told('rate', 'abcd0123', '50')).toMatch(/is paused\./);
+    expect(await told('rate', 'abcd0123', '50')).toMatch(/is paused, at most 50 letters a second\./);
     expect(await told()).toMatch(/abcd0123 .* paused +\d+ of 900 /);
     expect(await told('resume', 'abcd0123')).toMatch(
       /is sending\. Sends letters through the topic again, at most 50 a second\./,
     );
     expect(await told('cancel', 'abcd0123')).toMatch(/is cancelled\. Cancelled; what was sent stays sent\./);
     expect(JSON.parse(await told('--json'))).toMatchObject([
-      { id: 'abcd0123', status: 'cancelled', state: { letters: 900 } },
+      { id: 'abcd0123', phase: 'cancelled', startedAt: expect.stringMatching(/^20.*Z$/), rate: 50, letters: 900 },
     ]);
     const gone = await runWeir(['dead-letters', 'replays', 'pause', 'ffff'], env);
-    expect(gone.stderr).toBe('weir: The replay ffff does not run; `weir dead-letters replays` names those that run.\n');
+    expect(gone.stderr).toBe(
+      'weir: The replay ffff does not run; `weir dead-letters replays` says which run, and what came of those that are over.\n',
+    );
   });
 });

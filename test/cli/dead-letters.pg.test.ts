@@ -231,7 +231,7 @@ describe('weir dead-letters discard', { timeout: 180_000 }, () => {
     const done = await letters('discard', '--reason-text', 'a test', '--reason', 'not_json', '--yes');
     expect(done).toMatchObject({
       code: 0,
-      stdout: `Discarded 3 dead letters; they stay in ${schema}.dead_letters, with your reason.\n`,
+      stdout: `Discarded 3 dead letters, kept in ${schema}.dead_letters with your reason.\n`,
     });
     expect(await statuses()).toEqual([
       ['discarded', 'a test', 3],
@@ -264,7 +264,7 @@ describe('weir dead-letters discard', { timeout: 180_000 }, () => {
     expect(no.output).toMatch(/Nothing was discarded\./);
     expect(no.code).toBe(1);
     const yes = await answerWeir(command, { answer: 'yes', env });
-    expect(yes.output).toMatch(/Discarded 2 dead letters; they stay in/);
+    expect(yes.output).toMatch(/Discarded 2 dead letters, kept in/);
     expect(yes.code).toBe(0);
     expect(await statuses()).toEqual([
       ['discarded', 'because', 2],

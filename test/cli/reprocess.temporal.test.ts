@@ -199,10 +199,17 @@ describe('weir reprocess', { timeout: LONG }, () => {
       const cancelled = await weir('reprocess', 'cancel', id, '--json');
       expect(JSON.parse(cancelled.stdout)).toMatchObject({ phase: 'cancelled', cancelWanted: true });
       expect((await weir('reprocess', 'list')).stdout).toMatch(new RegExp(`${id} .*cancelled`));
+      const [newest] = JSON.parse((await weir('reprocess', 'list', '--json')).stdout);
+      expect(newest).toMatchObject({
+        id,
+        phase: 'cancelled',
+        startedAt: expect.stringMatching(/^20.*Z$/),
+        rowsChanged: 0,
+      });
       const gone = await weir('reprocess', 'pause', id);
       expect(gone).toMatchObject({
         code: 2,
-        stderr: expect.stringMatching(/does not run; `weir reprocess list` names/),
+        stderr: expect.stringMatching(/does not run; `weir reprocess list` says which run, and what came/),
       });
     } finally {
       await client.query('rollback');
