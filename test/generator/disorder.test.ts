@@ -59,6 +59,14 @@ test('the share out of order comes as asked, seconds back and never more than sa
   expect(Math.max(...drawn)).toBe(8_000);
 });
 
+test('on a schedule that has become slower nobody tells of longer ago than was asked for', () => {
+  const slower: Segment = { ...SEGMENT, rate: 50 };
+  const maker = createMessageMaker(specOf({ disorder: 0.05, disorderMs: 8_000 }));
+  const delays = delaysOf(maker.messages(slower, 0, 20_000));
+  expect(Math.max(...delays)).toBe(8_000);
+  expect(Math.min(...delays)).toBe(0);
+});
+
 test('the share of late events comes as asked, minutes to an hour back, each traveller always by the same', () => {
   const messages = make({ late: 0.02 });
   const late = messages.filter((message, index) => delaysOf([message])[0] !== 0 && index >= 0);
