@@ -1,11 +1,12 @@
 // A funnel as people read it: a bar a step, and what was lost in between.
 import { formatDuration } from '../pipeline/duration.ts';
+import { FUNNELS } from '../pipeline/funnel.ts';
 import type { Funnel } from '../pipeline/funnel.ts';
 import { readable } from '../pipeline/readable-bytes.ts';
-import type { FunnelCount, ReachedStep } from '../postgres/read-funnel.ts';
+import type { FunnelCount, FunnelRange, ReachedStep } from '../postgres/read-funnel.ts';
 import { bar } from './bar.ts';
 import { elapsed } from './elapsed.ts';
-import { grouped, plural, styled } from './output.ts';
+import { grouped, plural, styled, timeText } from './output.ts';
 import { money } from './session-text.ts';
 
 const LINE_COLUMNS = 80;
@@ -16,11 +17,39 @@ const BETWEEN = '  ';
 
 const HEADINGS = ['', 'reached', 'per step', 'overall', 'median', 'p90', 'revenue'];
 
+/** `limit`: groups shown of each funnel. */
+type Asked = FunnelRange & { readonly by: string | null; readonly limit: number };
+
+/** The lines of `weir funnel`: every funnel, or why there is none. */
+export function funnelReport(counts: readonly FunnelCount[], { by, limit, ...range }: Asked): string[] {
+  if (counts.length === 0) {
+    const isAsked = range.fromMs !== null || range.toMs !== null;
+    return [
+      isAsked
+        ? `No session started ${rangeText(range)}; without --from and --to the last day is shown that has any.`
+        : 'There is no session yet, and so no funnel: the first is there when a minute with events has closed; `weir status` says how far the low watermark is.',
+    ];
+  }
+  const lines = [`Sessions that started ${rangeText(range)}`];
+  for (const funnel of FUNNELS) {
+    const groups = counts.filter((count) => count.funnel === funnel.name);
+    if (groups.length === 0) continue;
+    lines.push('', ...funnelLines(funnel, groups.slice(0, limit)));
+    if (groups.length > limit) {
+      lines.push(`   The ${limit} largest of ${grouped(groups.length)} by ${by} are shown (--limit).`);
+    }
+  }
+  return lines;
+}
+
+function rangeText({ fromMs, toMs }: FunnelRange): string {
+  const from = fromMs === null ? '' : `from ${timeText(fromMs)} on`;
+  if (toMs === null) return from === '' ? 'at any time' : from;
+  return fromMs === null ? `before ${timeText(toMs)}` : `from ${timeText(fromMs)} to ${timeText(toMs)}`;
+}
+
 /** The lines of one funnel; its groups under each other, in the same columns. */
-export function funnelLines(
-  { name, withinMs }: Pick<Funnel, 'name' | 'withinMs'>,
-  counts: readonly FunnelCount[],
-): string[] {
+function funnelLines({ name, withinMs }: Pick<Funnel, 'name' | 'withinMs'>, counts: readonly FunnelCount[]): string[] {
   const rows = [HEADINGS, ...counts.flatMap(({ steps }) => steps.map(cells))];
   const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const beside = widths.reduce((sum, width) => sum + BETWEEN.length + width, INDENT.length);

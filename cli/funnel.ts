@@ -10,7 +10,7 @@ import { FUNNEL_GROUPS, newestSessionStart, readFunnels } from '../postgres/read
 import type { FunnelCount, FunnelRange } from '../postgres/read-funnel.ts';
 import { createCommand, parsedBy, settingsOf } from './command.ts';
 import { CliFailure } from './failure.ts';
-import { funnelLines } from './funnel-text.ts';
+import { funnelReport } from './funnel-text.ts';
 import { printJson, printLine, timeText } from './output.ts';
 import { withPool } from './with-servers.ts';
 
@@ -53,7 +53,7 @@ export function funnelCommand(): Command {
         const all = await readFunnels(pool, settings.schema, { ...range, by });
         const funnels = all.filter(({ funnel }) => flags.name === undefined || funnel === flags.name);
         if (flags.json) printJson(funnelJson(funnels, { ...range, by }));
-        else printFunnels(funnels, { ...range, by, limit: flags.limit });
+        else printLine(funnelReport(funnels, { ...range, by, limit: flags.limit }).join('\n'));
       });
     });
 }
@@ -86,28 +86,4 @@ function funnelJson(counts: readonly FunnelCount[], { fromMs, toMs, by }: Asked)
         .map(({ group, sessions, open, steps }) => ({ group, sessions, open, provisional: open > 0, steps })),
     })),
   };
-}
-
-function printFunnels(counts: readonly FunnelCount[], { fromMs, toMs, by, limit }: Asked & { limit: number }): void {
-  if (counts.length === 0) {
-    const isAsked = fromMs !== null || toMs !== null;
-    printLine(
-      isAsked
-        ? `No session started ${rangeText({ fromMs, toMs })}; without --from and --to the last day is shown that has any.`
-        : 'There is no session yet, and so no funnel: the first is there when a minute with events has closed; `weir status` says how far the low watermark is.',
-    );
-    return;
-  }
-  printLine(`Sessions that started ${rangeText({ fromMs, toMs })}`);
-  for (const { name, withinMs } of FUNNELS) {
-    const groups = counts.filter(({ funnel }) => funnel === name);
-    if (groups.length > 0) printLine(`\n${funnelLines({ name, withinMs }, groups.slice(0, limit)).join('\n')}`);
-    if (groups.length > limit) printLine(`\n  The ${limit} largest of ${groups.length} by ${by} are shown (--limit).`);
-  }
-}
-
-function rangeText({ fromMs, toMs }: FunnelRange): string {
-  const from = fromMs === null ? '' : `from ${timeText(fromMs)} on`;
-  if (toMs === null) return from === '' ? 'at any time' : from;
-  return fromMs === null ? `before ${timeText(toMs)}` : `from ${timeText(fromMs)} to ${timeText(toMs)}`;
 }

@@ -7,7 +7,7 @@ import { createProgram } from '../../cli/program.ts';
 type Named = { readonly path: string; readonly command: Command };
 
 const CONTRACT =
-  'up,down,doctor,migrate,worker,status,windows,late,dead-letters list,dead-letters show,dead-letters discard,verify,stack start,stack stop,stack status,stack reset,pipeline start,pipeline pause,pipeline resume,pipeline stop,pipeline status,partition list,partition pause,partition resume,partition accept-gap,generator start,generator stop,generator rate,generator status,generator schedule,generator unschedule,generator preview,generator export,generator stats'.split(
+  'up,down,doctor,migrate,worker,status,windows,sessions,funnel,late,dead-letters list,dead-letters show,dead-letters discard,verify,stack start,stack stop,stack status,stack reset,pipeline start,pipeline pause,pipeline resume,pipeline stop,pipeline status,partition list,partition pause,partition resume,partition accept-gap,generator start,generator stop,generator rate,generator status,generator schedule,generator unschedule,generator preview,generator export,generator stats'.split(
     ',',
   );
 
