@@ -24,7 +24,7 @@ export type Found = { readonly events: ReadonlySet<number>; readonly letters: Re
 const NOTHING_FOUND: Found = { events: new Set(), letters: new Set() };
 
 /** Rows that two runs have counted: somebody had deleted them, and a later run put them back. */
-export type CountedTwice = { readonly events: number; readonly letters: number };
+type CountedTwice = { readonly events: number; readonly letters: number };
 
 export type CheckedPartitions = { readonly checks: readonly Check[]; readonly countedTwice: CountedTwice };
 
