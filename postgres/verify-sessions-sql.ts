@@ -105,14 +105,15 @@ export function compareFunnelWindowsSql(
     recounted: `
       select window_start, case when complete then format('listed with %s sessions', closed) else 'pending' end as state
       from (${windowsSql(starts, throughMs)}) as w where closed > 0`,
-    // A pending window may be listed, with what was true before a late event. One of open sessions alone may be pending or not.
+    // A pending window may be listed, with what was true before a late event. One that is not over, or of open sessions alone, may
+    // be pending or not.
     stored: `
       select window_start, case when p.window_start is not null then 'pending' else format('listed with %s sessions%s', l.events,
         case when l.window_end <> l.window_start + ${lengthSql} then ' and a wrong end' end) end as state
       from (${stored('true as waits', pending)}) as p
       full join (${stored('events, window_end', windows)} and aggregate = '${FUNNEL}' and events > 0) as l using (window_start)
       left join (${windowsSql(starts, throughMs)}) as w using (window_start)
-      where p.window_start is null or coalesce(w.complete or w.closed > 0, true)`,
+      where p.window_start is null or w.closed > 0 or coalesce(w.complete, p.window_start + ${lengthSql} <= ${instant(throughMs)})`,
     key: ['window_start'],
     columns: ['state'],
     named: `format('Window %s of funnel', to_char(window_start, ${ISO}))`,

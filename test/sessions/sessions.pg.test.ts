@@ -215,6 +215,25 @@ describe('a late event', () => {
     expect((await run.pool.query(`select revision from "${run.schema}".sessions`)).rows).toEqual([{ revision: 2 }]);
   });
 
+  test('that makes an open session begin in a window whose funnels are written puts the window off until it closes', async () => {
+    const run = await amended({ onTime: [1, 11], late: [9], through: 12 });
+    const listed = async (): Promise<unknown[]> =>
+      (
+        await run.pool.query(
+          `select w.revision, w.events::int, p.window_start is not null as pending from "${run.schema}".windows w
+           left join "${run.schema}".pending_funnels p using (window_start)
+           where w.aggregate = 'funnel' and w.window_start = $1`,
+          [at(0)],
+        )
+      ).rows;
+    expect(await resultDifferences(run)).toEqual([]);
+    expect(await listed()).toEqual([{ revision: 1, events: 1, pending: true }]);
+    await closeTo(run, TEN_MS + 30 * MINUTE_MS);
+    await expectReference(run);
+    expect(await listed()).toEqual([{ revision: 2, events: 2, pending: false }]);
+    expect(await resultDifferences(run)).toEqual([]);
+  });
+
   test('that joins a closed session to an open one takes it out of the table until that one closes', async () => {
     const run = await amended({ onTime: [0, 8], late: [4], through: 10 });
     const sessions = async (): Promise<unknown[]> =>
