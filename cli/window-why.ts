@@ -9,6 +9,7 @@ import { whyOpen } from '../pipeline/why-open.ts';
 import type { EventTimeFacts, WhyOpen } from '../pipeline/why-open.ts';
 import type { Span } from '../pipeline/window.ts';
 import { readClock } from '../postgres/closed-through.ts';
+import { withSessionRules } from '../postgres/session-rules.ts';
 import { readWindowHistory } from '../postgres/window-history.ts';
 import type { WindowHistory } from '../postgres/window-history.ts';
 import { lastWindowEnd } from '../postgres/windows.ts';
@@ -86,9 +87,10 @@ async function readEventTime(settings: Settings): Promise<{ facts: EventTimeFact
   const reader = await openStatusReader(rules);
   try {
     const report = await reader.read();
-    const lastWindowEndMs = await lastWindowEnd(reader.pool, rules);
+    const known = await withSessionRules(reader.pool, rules);
+    const lastWindowEndMs = await lastWindowEnd(reader.pool, known);
     const { nowMs } = await readClock(reader.pool, settings);
-    return { facts: factsOf(report, { ...rules, lastWindowEndMs, nowMs, workflows }), rules: sessionRulesOf(rules) };
+    return { facts: factsOf(report, { ...rules, lastWindowEndMs, nowMs, workflows }), rules: sessionRulesOf(known) };
   } finally {
     await reader.close();
   }

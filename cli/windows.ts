@@ -31,7 +31,7 @@ export function windowsCommand(): Command {
       ['weir windows --aggregate purchase_metrics', 'windows and rows of one result table'],
       ['weir windows --why 2026-11-23T10:05Z', 'why the windows of 10:05 are not closed, or what became of them'],
     ],
-    settings: [...WHERE, 'latenessMs', 'idleAfterMs', 'maxFutureMs', 'sessionGapMs', 'sessionMaxMs'],
+    settings: [...WHERE, 'latenessMs', 'idleAfterMs', 'maxFutureMs'],
   })
     .addOption(
       new Option('--aggregate <name>', `only windows of this one: ${WINDOWED.join(', ')}`).argParser(

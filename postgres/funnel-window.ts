@@ -33,8 +33,8 @@ export async function readFunnelWindow(db: Queryable, schema: string, span: Span
   );
   const { sessions, open, is_pending: isPending } = must(rows[0], 'the row of a select without a table');
   const { rows: last } = await db.query<OpenSession>(
-    `select user_id as "userId", ${toMs('active_since')} as "activeSinceMs", ${toMs('session_start')} as "startMs",
-       ${toMs('last_at')} as "lastAtMs"
+    `select user_id as "userId", ${toMs('session_start')} as "startMs", ${toMs('last_at')} as "lastAtMs",
+       ${toMs('cut_at')} as "cutAtMs"
      from ${tables}.open_sessions where ${inSpans('session_start', [span])} order by last_at desc, user_id limit 1`,
   );
   return {

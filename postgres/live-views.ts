@@ -17,7 +17,7 @@ import { sqlState } from './sqlstate.ts';
 
 /** An open session has the revision that it had as a closed one, 0 without one; so has a window whose rows are provisional. */
 export const LIVE_SESSIONS = 'live_sessions';
-export const LIVE_FUNNEL = 'live_funnel';
+const LIVE_FUNNEL = 'live_funnel';
 
 /** Columns that `create or replace` can't change. */
 const INVALID_TABLE_DEFINITION = '42P16';
