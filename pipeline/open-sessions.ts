@@ -1,4 +1,5 @@
 // Sessions that are open hold open the window that they started in: which of them, and until when.
+import { readable } from './readable-bytes.ts';
 import { sessionClosesAt } from './session.ts';
 import type { SessionRules } from './session.ts';
 import type { WhyOpen } from './why-open.ts';
@@ -24,7 +25,7 @@ export function heldOpenBy({ count, last }: OpenSessions, rules: SessionRules): 
     count === 1
       ? 'One session that started in it is open, that'
       : `${count.toLocaleString('en-US')} sessions that started in it are open; the last to close is that`;
-  const sentence = `${head} of user ${last.userId}: since ${iso(last.startMs)}, last seen ${iso(last.lastAtMs)}. It closes when event time has come to ${iso(closesMs)}${later}.`;
+  const sentence = `${head} of user ${readable(Buffer.from(last.userId))}: since ${iso(last.startMs)}, last seen ${iso(last.lastAtMs)}. It closes when event time has come to ${iso(closesMs)}${later}.`;
   return { reason: 'open-sessions', partition: null, sentence };
 }
 
