@@ -16,8 +16,17 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '3000' },
     faults: { type: 'string' },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  printLine('npm run chaos -- [--seed N] [--minutes M] [--rate EVENTS_A_SECOND] [--faults "NAME,NAME"] [--json]');
+  printLine(
+    '--minutes 0 strikes once with each fault. Exit code 1: something differs, did not recover, or was never struck.',
+  );
+  printLine(`Faults: ${FAULTS.map(({ name }) => name).join(', ')}`);
+  process.exit(0);
+}
 const seed = Number(values.seed);
 const startedMs = Date.now();
 const logsTo = join(tmpdir(), `weir-chaos-logs-${seed}-${startedMs}`);
