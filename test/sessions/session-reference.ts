@@ -64,10 +64,15 @@ export function referenceSessions(
   events: readonly ReferenceEvent[],
   { rules, funnels, through }: { rules: ReferenceRules; funnels: readonly ReferenceFunnel[]; through: bigint },
 ): ReferenceSession[] {
-  const before = events.filter(({ at }) => at < through);
-  const users = [...new Set(before.map(({ user }) => user))].toSorted(byCodePoint);
-  return users.flatMap((user) => {
-    const theirs = before.filter((event) => event.user === user).toSorted(byTime);
+  const ofUser = new Map<string, ReferenceEvent[]>();
+  for (const event of events.filter(({ at }) => at < through)) {
+    const theirs = ofUser.get(event.user);
+    if (theirs) theirs.push(event);
+    else ofUser.set(event.user, [event]);
+  }
+  const users = [...ofUser].toSorted(([one], [other]) => byCodePoint(one, other));
+  return users.flatMap(([user, anyOrder]) => {
+    const theirs = anyOrder.toSorted(byTime);
     return islandsOf(theirs, rules).flatMap((island) => {
       const parts = partsOf(island, rules);
       return parts.map((part, index) => {
