@@ -12,6 +12,7 @@ import { createCommand, parsedBy, settingsOf } from './command.ts';
 import { CliFailure } from './failure.ts';
 import { funnelReport } from './funnel-text.ts';
 import { printJson, printLine, timeText } from './output.ts';
+import { openProgressLine } from './progress-line.ts';
 import { withPool } from './with-servers.ts';
 
 type Flags = {
@@ -50,7 +51,9 @@ export function funnelCommand(): Command {
       await withPool(settings, async (pool) => {
         const range = await rangeOf(pool, settings.schema, flags);
         const by = flags.by ?? null;
-        const all = await readFunnels(pool, settings.schema, { ...range, by });
+        const progress = openProgressLine();
+        progress.show('Counting sessions ...');
+        const all = await readFunnels(pool, settings.schema, { ...range, by }).finally(progress.clear);
         const funnels = all.filter(({ funnel }) => flags.name === undefined || funnel === flags.name);
         if (flags.json) printJson(funnelJson(funnels, { ...range, by }));
         else printLine(funnelReport(funnels, { ...range, by, limit: flags.limit }).join('\n'));
