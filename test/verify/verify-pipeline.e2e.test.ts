@@ -36,7 +36,9 @@ beforeAll(async () => {
     late: 0.02,
   });
   database = await freshDatabase();
-  pipeline = await handDrivenPipeline(database, { brokers, topic: topic.topic });
+  // Pauses so short end sessions that sessions and funnels are there to be verified too.
+  const rules = { gapMs: MINUTE_MS, maxMs: 10 * MINUTE_MS };
+  pipeline = await handDrivenPipeline(database, { brokers, topic: topic.topic, rules });
   await topic.send(0, COUNT / 2);
   await topic.sendRaw([
     { value: null, partition: 0, headers: [header('origin'), header('trace'), header('trace')] },
@@ -75,7 +77,8 @@ describe('a pipeline that nobody tampered with', () => {
     expect(broken(verification)).toEqual([]);
     expect(verification.coverage.lateWaiting).toBe(0);
     const compared = new Map(verification.checks.map(({ name, found }) => [name, found]));
-    for (const name of ['recorded', 'rejected', 'late', 'duplicates', 'user_activity', 'purchase_metrics windows']) {
+    const some = ['recorded', 'rejected', 'late', 'duplicates', 'user_activity', 'purchase_metrics windows'];
+    for (const name of [...some, 'sessions', 'open sessions', 'funnel', 'funnel windows']) {
       expect(compared.get(name), name).toBeGreaterThan(0);
     }
   });
@@ -169,8 +172,9 @@ describe('damage', () => {
     const found = await damaged(
       `update s.events set total_amount = total_amount + 0.01 where event_id = ${ONE_PURCHASE}`,
     );
-    expect(broken(found)).toEqual(['purchase_metrics']);
+    expect(broken(found)).toEqual(['purchase_metrics', 'sessions']);
     expect(example(found, 'purchase_metrics')).toContain('total_revenue is ');
+    expect(example(found, 'sessions')).toContain('revenue is ');
   });
 
   test('a deleted dead letter is missing', async () => {
