@@ -115,6 +115,11 @@ test('from an empty topic to verified results, by commands alone', { timeout: 30
   const after = Object.fromEntries(await json('status'));
   expect(after).toMatchObject({ caughtUp: true, lag: 0, totals: { recorded, duplicate, rejected, lateWaiting: 0 } });
   expect(await ok('windows', '--aggregate', 'event_counts')).toContain('event_counts');
+  // The end of the stream ends the sessions too.
+  expect(Number(summary.get('sessions'))).toBeGreaterThan(0);
+  expect(after).toMatchObject({ sessions: { closed: summary.get('sessions'), open: 0 } });
+  expect(await ok('sessions')).toContain('closed session');
+  expect(await ok('funnel', '--by', 'device')).toMatch(/^shopping, within 1h$/m);
   expect(await ok('verify')).toContain('Verified');
   expect((await weir('pipeline', 'status')).stderr).not.toMatch(/\n\s+at /);
 });
