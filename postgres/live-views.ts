@@ -2,6 +2,7 @@
 // from the declared funnels, so that they are made by every migration and not by a numbered file.
 import { createHash } from 'node:crypto';
 
+import { DatabaseError } from 'pg';
 import type pg from 'pg';
 
 import { must } from '../pipeline/ensure.ts';
@@ -21,6 +22,7 @@ const LIVE_FUNNEL = 'live_funnel';
 
 /** Columns that `create or replace` can't change. */
 const INVALID_TABLE_DEFINITION = '42P16';
+const DEPENDENT_OBJECTS = '2BP01';
 
 /**
  * Makes the views where they are missing or say something else than this build, in the transaction that the client is in. What
@@ -46,7 +48,21 @@ export async function createLiveViews(client: pg.ClientBase, schema: string): Pr
   } catch (error) {
     if (sqlState(error) !== INVALID_TABLE_DEFINITION) throw error;
     await client.query('rollback to savepoint live_views');
-    await client.query(`drop view ${tables}.${LIVE_FUNNEL}, ${tables}.${LIVE_SESSIONS}; ${createSql(schema, views)}`);
+    await dropViews(client, tables);
+    await client.query(createSql(schema, views));
+  }
+}
+
+async function dropViews(client: pg.ClientBase, tables: string): Promise<void> {
+  try {
+    await client.query(`drop view ${tables}.${LIVE_FUNNEL}, ${tables}.${LIVE_SESSIONS}`);
+  } catch (error) {
+    if (sqlState(error) !== DEPENDENT_OBJECTS) throw error;
+    const what = error instanceof DatabaseError && error.detail ? ` (${error.detail.replaceAll('\n', ', ')})` : '';
+    throw new Error(
+      `the columns of ${LIVE_SESSIONS} or ${LIVE_FUNNEL} have changed, and something of your own is made from them${what}: drop that, run \`weir migrate\`, and make it anew.`,
+      { cause: error },
+    );
   }
 }
 

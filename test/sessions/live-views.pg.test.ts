@@ -151,6 +151,11 @@ describe('the views', () => {
       `drop view "${schema}".live_funnel, "${schema}".live_sessions;
        create view "${schema}".live_sessions as select 1 as other; create view "${schema}".live_funnel as select 1 as other`,
     );
+    await pool.query(`create view "${schema}".somebodys as select other from "${schema}".live_funnel`);
+    await expect(migrate({ url, schema })).rejects.toThrow(
+      /failed and changed nothing: .* something of your own .*somebodys depends on view .*: drop that, run `weir migrate`/,
+    );
+    await pool.query(`drop view "${schema}".somebodys`);
     await migrate({ url, schema });
     expect(await columnsOf(database, 'live_sessions')).toEqual(columns);
     await pool.query(`select * from "${schema}".live_funnel`);
