@@ -7,7 +7,6 @@ import type { FunnelCount, FunnelRange, ReachedStep } from '../postgres/read-fun
 import { bar } from './bar.ts';
 import { elapsed } from './elapsed.ts';
 import { grouped, plural, styled, timeText } from './output.ts';
-import { money } from './session-text.ts';
 
 const LINE_COLUMNS = 80;
 const LEAST_BAR = 8;
@@ -79,11 +78,19 @@ function headLine({ group, sessions, open }: FunnelCount): string {
   return ` ${name}${plural(sessions, 'session')}${still}`;
 }
 
-/** In the order of HEADINGS. What is measured from the step before has nothing to say at the first. */
+/** In the order of HEADINGS, revenue without cents. What is measured from the step before has nothing to say at the first. */
 function cells(step: ReachedStep): string[] {
   const later = [percent(step.overallConversion), time(step.medianSeconds), time(step.p90Seconds)];
   const [overall = '', median = '', p90 = ''] = step.step === 1 ? [] : later;
-  return [step.name, grouped(step.reached), percent(step.conversion), overall, median, p90, money(step.revenue)];
+  return [
+    step.name,
+    grouped(step.reached),
+    percent(step.conversion),
+    overall,
+    median,
+    p90,
+    grouped(Number(step.revenue)),
+  ];
 }
 
 /** Of all sessions: # those that are closed, + behind them those that are open. */

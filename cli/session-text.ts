@@ -89,7 +89,7 @@ function stepsText(funnel: string, times: readonly number[]): string {
 const isNone = (decimal: string): boolean => Number(decimal) === 0;
 
 /** A decimal with thousands separators, to the cent. */
-export function money(decimal: string): string {
+function money(decimal: string): string {
   const [whole = '0', cents = ''] = decimal.split('.');
   return `${whole.replaceAll(/\B(?=(\d{3})+$)/g, ',')}.${cents.padEnd(2, '0').slice(0, 2)}`;
 }
