@@ -48,10 +48,10 @@ describe('snapshots on the command line', { timeout: 240_000 }, () => {
     expect(taken).toMatchObject({ code: 0, stderr: '' });
     expect(taken.stdout).toMatch(
       new RegExp(
-        `^Snapshot before of schema ${schema} is taken: topic ${spec.topic} at offsets 0:0\\.\nIt holds results through 2026-11-01T10:05:00Z: 16 rows, \\d\\.\\d MiB in schema ${schema}_snapshot_before\\.\n$`,
+        `^Snapshot before of schema ${schema} is taken: topic ${spec.topic} at offsets 0:0\\.\nIt holds results through 2026-11-01T10:05:00Z: 18 rows, \\d\\.\\d MiB in schema ${schema}_snapshot_before\\.\n$`,
       ),
     );
-    expect((await snapshot('list')).stdout).toMatch(/ before +2\S+Z +2026-11-01T10:05:00Z +16 +\d\.\d MiB /);
+    expect((await snapshot('list')).stdout).toMatch(/ before +2\S+Z +2026-11-01T10:05:00Z +18 +\d\.\d MiB /);
     const same = await snapshot('compare', 'before');
     expect(same).toMatchObject({ code: 0, stdout: expect.stringContaining('The same: every row says what it said.') });
     await pool.query(`update ${schema}.event_counts set event_count = 2`);
@@ -71,7 +71,7 @@ describe('snapshots on the command line', { timeout: 240_000 }, () => {
   test('restored, it answers queries and commands that read, and refuses to be a pipeline', async () => {
     const { code, stdout } = await snapshot('restore', 'before', '--to', restored, '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ schema: restored, rows: 16, snapshot: { name: 'before' } });
+    expect(JSON.parse(stdout)).toMatchObject({ schema: restored, rows: 18, snapshot: { name: 'before' } });
     const { rows } = await pool.query(`select event_count::int as events from ${restored}.event_counts`);
     expect(rows).toEqual([{ events: 1 }]);
     const windows = await weir('windows', '--schema', restored, '--aggregate', 'event_counts');
