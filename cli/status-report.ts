@@ -91,7 +91,7 @@ export async function readStatus(settings: Settings): Promise<StatusReport> {
   }
 }
 
-/** Keeps its connections between readings. `rules`: what the running pipeline was given, where it differs from the settings. */
+/** Keeps its connections between readings. */
 export async function openStatusReader(settings: Settings): Promise<StatusReader> {
   const { kafka, postgres } = addressesOf(settings);
   const observer = await openTopicObserver({ brokers: kafka.brokers, topic: settings.topic });
@@ -126,44 +126,20 @@ export class StatusReader {
   async read(): Promise<StatusReport> {
     const settings = await withSessionRules(this.pool, this.#settings);
     const { topic, schema } = settings;
-    const { brokers } = this.#parts;
     // The order matters: only end offsets older than the checkpoints can prove that nothing is unread.
     const offsets = await this.#parts.observer.offsets();
-    const [
-      checkpoints,
-      clock,
-      windows,
-      sessions,
-      lateWaiting,
-      lateLeftOut,
-      lastWindowEndMs,
-      letters,
-      publication,
-      runs,
-      restoredFrom,
-    ] = await Promise.all([
-      readCheckpoints(this.pool, { topic, schema }),
-      readClock(this.pool, { topic, schema }),
-      countClosedWindows(this.pool, schema),
-      countSessions(this.pool, schema),
-      lateEventsWaiting(this.pool, { topic, schema }),
-      countLateLeftOut(this.pool, schema),
-      lastWindowEnd(this.pool, settings),
-      countUndecidedLetters(this.pool, schema),
-      readPublication(this.pool, { schema, topic, brokers }),
-      readRuns(this.pool, { schema, topic }),
-      findRestored(this.pool, schema),
-    ]);
+    const { checkpoints, clock, runs, lastWindowEndMs, ...counted } = await this.#tables(settings);
     const partitions = offsets.map((of) => this.#partition(of, checkpoints, clock));
     const lag = sum(partitions.map((of) => of.lag));
     const low = this.#lowWatermark(offsets, checkpoints, { ...clock, lastWindowEndMs });
     const closable = await hasClosableWindows(this.pool, settings, { ...clock, lowWatermarkMs: low.ms });
-    const totals = { ...countsOf(runs), windows: sum(Object.values(windows)), lateWaiting, lateLeftOut };
+    const { lateWaiting, lateLeftOut, ...shown } = counted;
+    const totals = { ...countsOf(runs), windows: sum(Object.values(shown.windows)), lateWaiting, lateLeftOut };
     return {
       topic,
       schema,
       takenAt: new Date().toISOString(),
-      restoredFrom,
+      ...shown,
       caughtUp: lag === 0 && !closable && lateWaiting === 0,
       lag,
       lagSeconds: await this.#parts.unread.ageSeconds(unreadOf(partitions)),
@@ -176,13 +152,33 @@ export class StatusReader {
         committed: sum(checkpoints.map((of) => of.nextOffset)),
       }),
       totals,
-      letters,
-      publication,
-      windows,
-      sessions,
       partitions,
       workers: await workersReadiness(this.#settings.home),
     };
+  }
+
+  /** What the schema's tables say, read over several connections at once. */
+  async #tables(settings: Settings) {
+    const { topic, schema } = settings;
+    const { pool } = this;
+    const { brokers } = this.#parts;
+    const [checkpoints, clock, runs, lastWindowEndMs, lateWaiting, lateLeftOut] = await Promise.all([
+      readCheckpoints(pool, { topic, schema }),
+      readClock(pool, { topic, schema }),
+      readRuns(pool, { schema, topic }),
+      lastWindowEnd(pool, settings),
+      lateEventsWaiting(pool, { topic, schema }),
+      countLateLeftOut(pool, schema),
+    ]);
+    const [windows, sessions, letters, publication, restoredFrom] = await Promise.all([
+      countClosedWindows(pool, schema),
+      countSessions(pool, schema),
+      countUndecidedLetters(pool, schema),
+      readPublication(pool, { schema, topic, brokers }),
+      findRestored(pool, schema),
+    ]);
+    const counts = { windows, sessions, letters, publication, lateWaiting, lateLeftOut };
+    return { checkpoints, clock, runs, lastWindowEndMs, restoredFrom, ...counts };
   }
 
   #partition(of: Offsets, checkpoints: readonly Checkpoint[], clock: Clock): PartitionStatus {

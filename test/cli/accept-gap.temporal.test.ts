@@ -6,7 +6,7 @@ import { loseRange, untilAt, whilePaused, sendTo, deleteBefore, untilPhase } fro
 import { PipelineWorld, startWorker } from '../workflows/pipeline-world.ts';
 import type { TestWorker } from '../workflows/pipeline-world.ts';
 import { HAS_TERMINAL, answerWeir } from './on-terminal.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 
 const LOST = /Offsets 40 to 69 of partition 0 of topic .* are gone: .*`weir partition accept-gap 0`\./;
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   worker = await startWorker(servers);
   world = await PipelineWorld.open(servers, worker.taskQueues);
   env = {
-    WEIR_HOME: '/nonexistent/weir-home',
+    WEIR_HOME: EMPTY_HOME,
     WEIR_KAFKA_BROKERS: servers.kafkaBrokers.join(','),
     WEIR_POSTGRES_URL: servers.postgresUrl,
     WEIR_TEMPORAL_ADDRESS: servers.temporalAddress,

@@ -8,14 +8,14 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
 import { ensureTopic } from '../../kafka/topics.ts';
 import { freshDatabase } from '../support/database.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 
 const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
 const topic = `cli-${randomBytes(4).toString('hex')}`;
 const { schema } = await freshDatabase();
 const home = mkdtempSync(join(tmpdir(), 'weir-cli-'));
 const env = {
-  WEIR_HOME: '/nonexistent/weir-home',
+  WEIR_HOME: EMPTY_HOME,
   WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
   WEIR_POSTGRES_URL: postgresUrl,
   WEIR_TEMPORAL_ADDRESS: temporalAddress,

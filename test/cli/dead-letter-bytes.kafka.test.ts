@@ -10,7 +10,7 @@ import { readLetter } from '../../postgres/letter.ts';
 import { freshTopic, produceWithKafkajs } from '../kafka/fresh-topic.ts';
 import { freshDatabase } from '../support/database.ts';
 import { handDrivenPipeline } from '../support/hand-driven-pipeline.ts';
-import { runWeir, runWeirForBytes } from './run-weir.ts';
+import { EMPTY_HOME, runWeir, runWeirForBytes } from './run-weir.ts';
 
 type Sent = Pick<Message, 'key' | 'value' | 'headers'>;
 
@@ -114,7 +114,7 @@ beforeAll(async () => {
   );
   for (const { id, at } of rows) ids.set(at, id);
   env = {
-    WEIR_HOME: '/nonexistent/weir-home',
+    WEIR_HOME: EMPTY_HOME,
     WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
     WEIR_POSTGRES_URL: postgresUrl,
     WEIR_TEMPORAL_ADDRESS: temporalAddress,

@@ -15,7 +15,7 @@ import { insertLetters, insertManyLetters } from '../support/letters.ts';
 import { pageView } from '../support/messages.ts';
 import { PipelineWorld, startWorker } from '../workflows/pipeline-world.ts';
 import type { TestWorker } from '../workflows/pipeline-world.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 import type { Ended } from './run-weir.ts';
 
 const servers = inject('servers');
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { pool, spec } = world;
   for (const partition of [0, 1]) await ensureCheckpoint(pool, spec, { partition, firstOffset: 0 });
   env = {
-    WEIR_HOME: '/nonexistent/weir-home',
+    WEIR_HOME: EMPTY_HOME,
     WEIR_KAFKA_BROKERS: servers.kafkaBrokers.join(','),
     WEIR_POSTGRES_URL: servers.postgresUrl,
     WEIR_TEMPORAL_ADDRESS: servers.temporalAddress,

@@ -8,13 +8,13 @@ import { insertLetters, insertManyLetters } from '../support/letters.ts';
 import type { StoredLetter } from '../support/letters.ts';
 import { messageOf, pageView } from '../support/messages.ts';
 import { HAS_TERMINAL, answerWeir } from './on-terminal.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 import type { Ended } from './run-weir.ts';
 
 const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
 const { pool, schema } = await freshDatabase();
 const env = {
-  WEIR_HOME: '/nonexistent/weir-home',
+  WEIR_HOME: EMPTY_HOME,
   WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
   WEIR_POSTGRES_URL: postgresUrl,
   WEIR_TEMPORAL_ADDRESS: temporalAddress,

@@ -5,14 +5,14 @@ import { amendWindows } from '../../postgres/amend-windows.ts';
 import { countLateByDistance, readLateEvents } from '../../postgres/late-list.ts';
 import { insertEvents, storedEvent } from '../support/events.ts';
 import { closeThrough, windowedPipeline } from '../support/windowed-pipeline.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 
 const CLOSED = '2026-11-01T11:00:00Z';
 const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
 const pipeline = await windowedPipeline();
 const { pool, schema, spec } = pipeline;
 const env = {
-  WEIR_HOME: '/nonexistent/weir-home',
+  WEIR_HOME: EMPTY_HOME,
   WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
   WEIR_POSTGRES_URL: postgresUrl,
   WEIR_TEMPORAL_ADDRESS: temporalAddress,

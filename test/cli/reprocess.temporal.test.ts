@@ -18,7 +18,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { insertManyLetters } from '../support/letters.ts';
 import { HAS_TERMINAL, answerWeir } from './on-terminal.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 import type { Ended } from './run-weir.ts';
 
 const LONG = 600_000;
@@ -81,7 +81,7 @@ beforeAll(async () => {
   });
   await connection.close();
   env = {
-    WEIR_HOME: '/nonexistent/weir-home',
+    WEIR_HOME: EMPTY_HOME,
     WEIR_KAFKA_BROKERS: servers.kafkaBrokers.join(','),
     WEIR_POSTGRES_URL: servers.postgresUrl,
     WEIR_TEMPORAL_ADDRESS: servers.temporalAddress,

@@ -1,8 +1,19 @@
 // Runs the real `weir` command as a person would, and returns what it printed and how it ended.
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { afterAll } from 'vitest';
+
 const WEIR = fileURLToPath(new URL('../../cli/weir.js', import.meta.url));
+
+/** A home of this test file without a local stack; a command may write into it without another file's commands seeing it. */
+export const EMPTY_HOME = mkdtempSync(join(tmpdir(), 'weir-home-'));
+afterAll(() => {
+  rmSync(EMPTY_HOME, { recursive: true, force: true });
+});
 
 type EndedWith<Output> = { readonly code: number; readonly stdout: Output; readonly stderr: string };
 export type Ended = EndedWith<string>;

@@ -10,13 +10,13 @@ import type { SessionSelection } from '../../postgres/read-sessions.ts';
 import { insertReferenceEvents, micros } from '../sessions/random-events.ts';
 import type { ReferenceEvent } from '../sessions/session-reference.ts';
 import { closeThrough, windowedPipeline } from '../support/windowed-pipeline.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 
 const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
 const pipeline = await windowedPipeline();
 const { pool, schema } = pipeline;
 const env = {
-  WEIR_HOME: '/nonexistent/weir-home',
+  WEIR_HOME: EMPTY_HOME,
   WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
   WEIR_POSTGRES_URL: postgresUrl,
   WEIR_TEMPORAL_ADDRESS: temporalAddress,

@@ -6,7 +6,7 @@ import { holdPartition } from '../support/micro-batches.ts';
 import { insertEvents, storedEvent } from '../support/events.ts';
 import { dropSchemasOf } from '../support/snapshot-schemas.ts';
 import { closeThrough, windowedPipeline } from '../support/windowed-pipeline.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 import type { Ended } from './run-weir.ts';
 
 const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
@@ -15,7 +15,7 @@ dropSchemasOf(pipeline);
 const { pool, schema, spec } = pipeline;
 const restored = `${schema}_r`;
 const env = {
-  WEIR_HOME: '/nonexistent/weir-home',
+  WEIR_HOME: EMPTY_HOME,
   WEIR_KAFKA_BROKERS: kafkaBrokers.join(','),
   WEIR_POSTGRES_URL: postgresUrl,
   WEIR_TEMPORAL_ADDRESS: temporalAddress,

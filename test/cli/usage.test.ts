@@ -1,9 +1,9 @@
 // What is typed wrong ends with exit code 2 and a sentence that says what would be right.
 import { describe, expect, test } from 'vitest';
 
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 
-const NOWHERE = { WEIR_HOME: '/nonexistent/weir-home' };
+const NOWHERE = { WEIR_HOME: EMPTY_HOME };
 
 describe('a usage error', () => {
   test.each([

@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { insertLetters } from '../support/letters.ts';
 import { PipelineWorld, eventAt, eventsFrom, startWorker } from '../workflows/pipeline-world.ts';
 import type { TestWorker } from '../workflows/pipeline-world.ts';
-import { runWeir } from './run-weir.ts';
+import { EMPTY_HOME, runWeir } from './run-weir.ts';
 
 const servers = inject('servers');
 let worker: TestWorker;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   worker = await startWorker(servers);
   world = await PipelineWorld.open(servers, worker.taskQueues);
   env = {
-    WEIR_HOME: '/nonexistent/weir-home',
+    WEIR_HOME: EMPTY_HOME,
     WEIR_KAFKA_BROKERS: servers.kafkaBrokers.join(','),
     WEIR_POSTGRES_URL: servers.postgresUrl,
     WEIR_TEMPORAL_ADDRESS: servers.temporalAddress,
