@@ -115,6 +115,7 @@ describe('status on a migrated schema, with no worker up', () => {
       topic,
       schema,
       takenAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      restoredFrom: null,
       caughtUp: true,
       lag: 0,
       lagSeconds: 0,
@@ -133,7 +134,15 @@ describe('status on a migrated schema, with no worker up', () => {
         problem: null,
       },
       workers: [],
-      windows: { event_counts: 0, user_activity: 0, purchase_metrics: 0, session_metrics: 0, device_stats: 0 },
+      windows: {
+        event_counts: 0,
+        user_activity: 0,
+        purchase_metrics: 0,
+        session_metrics: 0,
+        device_stats: 0,
+        funnel: 0,
+      },
+      sessions: { closed: 0, open: 0 },
       partitions: [0, 1].map((number) => ({ partition: number, ...partition, ...counts })),
     });
   });
