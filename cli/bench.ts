@@ -1,4 +1,5 @@
 // `weir bench`: measures this machine with a topic and a schema of its own; one line of JSON a run.
+import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { amount, duration } from '../pipeline/setting-values.ts';
@@ -49,12 +50,29 @@ function catchupCommand(): Command {
   )
     .option('--events <number>', 'messages in the topic', parsedBy(amount(1, 1_000_000_000)), 1_000_000)
     .option('--event-rate <number>', 'events per second of event time', parsedBy(amount(1, 1_000_000)), 5000)
-    .action(async (flags: Shared & { events: number; eventRate: number }, command: Command) => {
+    .addOption(
+      new Option('--data <kind>', 'plain: each event drawn on its own; shop: the short visits of the generator')
+        .choices(['plain', 'shop'])
+        .default('plain'),
+    )
+    .addOption(new Option('--ids <version>', 'uuids of plain events').choices(['v4', 'v7']).default('v7'))
+    .option('--in-order', 'nothing repeated, early, late or malformed', false)
+    .option('--events-only', 'no window closes', false)
+    .action(async (flags: CatchupFlags, command: Command) => {
       // Loaded here: no other command needs it.
       const { benchCatchup } = await import('../bench/catchup.ts');
-      printLine(JSON.stringify(await benchCatchup({ ...benchOptions(flags, command), ...flags })));
+      printLine(JSON.stringify(await benchCatchup({ ...flags, ...benchOptions(flags, command) })));
     });
 }
+
+type CatchupFlags = Shared & {
+  readonly events: number;
+  readonly eventRate: number;
+  readonly data: 'plain' | 'shop';
+  readonly ids: 'v4' | 'v7';
+  readonly inOrder: boolean;
+  readonly eventsOnly: boolean;
+};
 
 function liveCommand(): Command {
   return shared(
