@@ -166,8 +166,9 @@ function doneIn({ fromWork, factor, slope }: Stretch, passedMs: number): number 
 /** How long into a stretch so much work is done: the root of a quadratic, in the form that loses no digits. */
 function timeIn({ factor, slope, lengthMs }: Stretch, work: number): number {
   if (factor === 0 && slope === 0) return lengthMs;
-  if (work <= 0) return 0;
   const root = Math.sqrt(Math.max(0, factor * factor + 2 * slope * work));
+  // Work may also be so little that its product with the slope is no number but 0: no time passes with it.
+  if (work <= 0 || factor + root === 0) return 0;
   return Math.min(lengthMs, (2 * work) / (factor + root));
 }
 

@@ -80,6 +80,12 @@ describe('the integral', () => {
   });
 });
 
+test('however little is missing of the first message, it is due before the second', () => {
+  const of = { ...segment(profile('quiet-night'), 3.19), firstAfter: Number.MIN_VALUE };
+  expect(dueMs(of, 0)).toBe(MIDNIGHT + 6 * HOUR);
+  expect(dueMs(of, 1)).toBeGreaterThan(MIDNIGHT + 6 * HOUR);
+});
+
 describe('daily', () => {
   test('makes as many messages in a day as the rate says, whenever the day begins', () => {
     for (const startMs of [MIDNIGHT, MIDNIGHT + 7.3 * HOUR]) {

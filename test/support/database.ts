@@ -7,6 +7,7 @@ import { afterAll, inject } from 'vitest';
 import { migrate } from '../../postgres/migrate.ts';
 import { openPool } from '../../postgres/pool.ts';
 import { quoteSchema } from '../../postgres/schema-name.ts';
+import { isConflict } from '../../postgres/sqlstate.ts';
 
 export type TestDatabase = { readonly url: string; readonly schema: string; readonly pool: pg.Pool };
 
@@ -17,10 +18,24 @@ export async function freshDatabase(): Promise<TestDatabase> {
   await migrate({ url, schema });
   const pool = openPool({ url, applicationName: schema });
   cleanUps.push(async () => {
-    await pool.query(`drop schema ${quoteSchema(schema)} cascade`);
+    await dropSchema(pool, schema);
     await pool.end();
   });
   return { url, schema, pool };
+}
+
+const MOST_TRIES = 5;
+
+/** It locks hundreds of tables, in an order of its own: what a test left behind, or autovacuum, may stand crosswise. */
+async function dropSchema(pool: pg.Pool, schema: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await pool.query(`drop schema ${quoteSchema(schema)} cascade`);
+      return;
+    } catch (error) {
+      if (!isConflict(error) || tries === MOST_TRIES) throw error;
+    }
+  }
 }
 
 const cleanUps: (() => Promise<void>)[] = [];

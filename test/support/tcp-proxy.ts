@@ -25,14 +25,15 @@ export type ProxyTarget = {
 
 /** What holds for all lines just now, new ones included. */
 type Weather = {
-  repliesDropped: boolean;
+  /** Told of each answer that reaches nobody; null: all do. */
+  dropReply: ((reply: Buffer) => void) | null;
   stalled: boolean;
   speed: LinkSpeed | null;
   /** What happens at a point in the bytes, once. */
   ambush: { readonly find: FindPoint; readonly deed: 'cut' | 'stall'; readonly done: () => void } | null;
 };
 
-const FAIR: Weather = { repliesDropped: false, stalled: false, speed: null, ambush: null };
+const FAIR: Weather = { dropReply: null, stalled: false, speed: null, ambush: null };
 
 /** Starts to listen. One fault at a time, or several together: `heal` ends them all. */
 export async function openTcpProxy(options: ProxyTarget): Promise<TcpProxy> {
@@ -92,8 +93,8 @@ export class TcpProxy {
   }
 
   /** Requests reach the server, its answers reach nobody. Lines that missed one are cut by `heal`. */
-  dropReplies(): void {
-    this.#weather.repliesDropped = true;
+  dropReplies(told: (reply: Buffer) => void = () => {}): void {
+    this.#weather.dropReply = told;
   }
 
   /** Nothing passes in either direction and nobody is told; `heal` delivers what was held, as a network does. */
@@ -268,8 +269,9 @@ class Flow {
       to.end();
       return;
     }
-    if (weather.repliesDropped && side === 'server') {
+    if (weather.dropReply && side === 'server') {
       this.lostBytes = true;
+      weather.dropReply(data);
       return;
     }
     const { ambush } = weather;
