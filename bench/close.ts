@@ -9,14 +9,15 @@ import type { Span } from '../pipeline/window.ts';
 import { closeSessionsSql } from '../postgres/close-sessions.ts';
 import { closeNextPanes } from '../postgres/close-windows.ts';
 import { moveClosedThrough, withClockHeld } from '../postgres/closed-through.ts';
+import { FACT_TABLES } from '../postgres/fact-tables.ts';
 import { writeFactsSql } from '../postgres/facts.ts';
 import { instant } from '../postgres/instant.ts';
-import { PANE_FACTS } from '../postgres/pane-facts.ts';
+import { PANE_FACTS_OF_WINDOWS } from '../postgres/pane-facts.ts';
 import { closeWindowsSql } from '../postgres/result-sql.ts';
 import { runTogether, sumOf } from '../postgres/run-together.ts';
 import { quoteSchema } from '../postgres/schema-name.ts';
-import { CART_FACTS, SESSION_FACTS } from '../postgres/session-facts.ts';
 import { settleFunnelsSql } from '../postgres/settle-funnels.ts';
+import { PURCHASE_FACTS } from '../postgres/trade-facts.ts';
 import { BenchPipeline } from './bench-pipeline.ts';
 import type { BenchOptions } from './bench-pipeline.ts';
 import { round, serverParts, startCpuMeter } from './cpu-meter.ts';
@@ -33,11 +34,14 @@ export type CloseOptions = BenchOptions & {
   readonly panes: number;
 };
 
-/** Medians over the panes, in milliseconds. `sessions`: their facts, closing them and the funnels; all that there is without them is the rest. */
+/**
+ * Medians over the panes, in milliseconds. `factsOfWindows`: the facts as they would be if there were no sessions, written
+ * beside and taken back, so that `facts` less them is what sessions add.
+ */
 type CloseCost = {
   readonly openSessions: number;
   readonly closedSessionsPerPane: number;
-  readonly medianMs: Readonly<Record<'paneFacts' | 'windows' | 'sessionFacts' | 'sessions' | 'funnels', number>>;
+  readonly medianMs: Readonly<Record<(typeof PARTS)[number], number>>;
   readonly withoutSessionsMs: number;
   readonly moreForSessionsMs: number;
   readonly cpuMicrosecondsPerEvent: CpuPerEvent;
@@ -51,7 +55,8 @@ export type CloseOutcome = Circumstances & {
   readonly costs: readonly CloseCost[];
 };
 
-type Part = keyof CloseCost['medianMs'];
+const PARTS = ['factsOfWindows', 'facts', 'windows', 'sessions', 'funnels'] as const;
+type Part = (typeof PARTS)[number];
 
 const MEASURED_FROM_MS = Date.parse('2026-03-01T00:00:00Z');
 const VISIT_MINUTES = 15;
@@ -91,12 +96,12 @@ async function measure(bench: BenchPipeline, run: Run): Promise<CloseCost> {
     await closeNextPanes(bench.pool, spec, { throughMs: boundaryMs });
   }
   const tables = quoteSchema(spec.schema);
-  await bench.pool.query(`vacuum analyze ${tables}.open_sessions, ${tables}.session_facts, ${tables}.pane_facts`);
+  await bench.pool.query(`vacuum analyze ${tables}.open_sessions, ${tables}.pane_facts`);
   const { rows } = await bench.pool.query<{ open: number }>(
     `select count(*)::float8 as open from ${tables}.open_sessions`,
   );
   const { postgres } = serverParts({ brokers: run.addresses.kafka.brokers, postgresUrl: run.addresses.postgres.url });
-  const took: Record<Part, number[]> = { paneFacts: [], windows: [], sessionFacts: [], sessions: [], funnels: [] };
+  const took: Record<Part, number[]> = { factsOfWindows: [], facts: [], windows: [], sessions: [], funnels: [] };
   let closedSessions = 0;
   const cpuUsed = startCpuMeter({ postgres });
   for (let pane = 0; pane < panes; pane += 1) {
@@ -114,8 +119,8 @@ async function measure(bench: BenchPipeline, run: Run): Promise<CloseCost> {
     openSessions: rows[0]?.open ?? 0,
     closedSessionsPerPane: round(closedSessions / panes),
     medianMs,
-    withoutSessionsMs: round(medianMs.paneFacts + medianMs.windows),
-    moreForSessionsMs: round(medianMs.sessionFacts + medianMs.sessions + medianMs.funnels),
+    withoutSessionsMs: round(medianMs.factsOfWindows + medianMs.windows),
+    moreForSessionsMs: round(medianMs.facts - medianMs.factsOfWindows + medianMs.sessions + medianMs.funnels),
     cpuMicrosecondsPerEvent: cpu,
   };
 }
@@ -168,17 +173,19 @@ async function closeOne(client: pg.PoolClient, spec: BenchPipeline['spec'], { sp
     return ending.length === 0 ? [] : [closeWindowsSql(aggregate, schema, ending)];
   });
   const parts: Record<Part, readonly string[]> = {
-    paneFacts: [writeFactsSql(PANE_FACTS, schema, span)],
+    factsOfWindows: [PANE_FACTS_OF_WINDOWS, PURCHASE_FACTS].map((table) => writeFactsSql(table, schema, span)),
+    facts: FACT_TABLES.map((table) => writeFactsSql(table, schema, span)),
     windows,
-    sessionFacts: [SESSION_FACTS, CART_FACTS].map((table) => writeFactsSql(table, schema, span)),
     sessions: closeSessionsSql(schema, span, sessionRulesOf(spec)),
     funnels: settleFunnelsSql(schema, span.endMs, 'late event'),
   };
   let sessions = 0;
-  for (const part of ['paneFacts', 'windows', 'sessionFacts', 'sessions', 'funnels'] as const) {
+  for (const part of PARTS) {
+    if (part === 'factsOfWindows') await client.query('savepoint beside');
     const began = performance.now();
     sessions += sumOf(await runTogether(client, parts[part]), 'sessions');
     took[part].push(performance.now() - began);
+    if (part === 'factsOfWindows') await client.query('rollback to savepoint beside');
   }
   await client.query(
     `update ${quoteSchema(schema)}.closed_through set written_through = ${instant(span.endMs)} where topic = $1`,
@@ -188,11 +195,11 @@ async function closeOne(client: pg.PoolClient, spec: BenchPipeline['spec'], { sp
 }
 
 function mapped(from: Record<Part, number[]>, map: (all: number[]) => number): Record<Part, number> {
-  const { paneFacts, windows, sessionFacts, sessions, funnels } = from;
+  const { factsOfWindows, facts, windows, sessions, funnels } = from;
   return {
-    paneFacts: map(paneFacts),
+    factsOfWindows: map(factsOfWindows),
+    facts: map(facts),
     windows: map(windows),
-    sessionFacts: map(sessionFacts),
     sessions: map(sessions),
     funnels: map(funnels),
   };

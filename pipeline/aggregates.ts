@@ -1,20 +1,21 @@
 // The windowed aggregates, declared: from each entry come the SQL that closes its windows, the SQL that recounts them from
-// `events`, and the columns of its result table. A new one is one entry here and one migration.
+// `events`, and the columns of its result table. A new one is one entry here and one migration. What it can ask for is what
+// facts say (postgres/fact-source.ts), which is looked at when the program starts.
 import type { EventType } from './event.ts';
 import { lastWindowEndOf, sliding, tumbling } from './window.ts';
 import type { WindowKind } from './window.ts';
 
-/** The columns of `events` that panes keep apart, so that counting their distinct values over several panes stays exact. */
-export const PANE_KEYS = ['user_id', 'session_id', 'event_type', 'device', 'location', 'currency'] as const;
-type PaneKey = (typeof PANE_KEYS)[number];
+/** The columns of `events` that aggregates group by and look at the values of. */
+export const EVENT_KEYS = ['user_id', 'session_id', 'event_type', 'device', 'location', 'currency'] as const;
+export type EventKey = (typeof EVENT_KEYS)[number];
 
 /**
- * What a result column says of a window's events. `uniques` and `least` look at the values of one pane key (`least` is the
+ * What a result column says of a window's events. `uniques` and `least` look at the values of one key (`least` is the
  * smallest by code point); `revenue` at `total_amount`; `eventsByType` is `{type: count}` of the types present.
  */
 export type Measure =
   | { readonly kind: 'events' | 'eventsByType' | 'firstAt' | 'lastAt' | 'durationSeconds' }
-  | { readonly kind: 'uniques' | 'least'; readonly of: PaneKey }
+  | { readonly kind: 'uniques' | 'least'; readonly of: EventKey }
   | { readonly kind: 'revenue'; readonly take: 'sum' | 'average' | 'min' | 'max' };
 
 /**
@@ -25,7 +26,7 @@ export type Aggregate = {
   readonly name: string;
   readonly window: WindowKind;
   readonly eventTypes: readonly EventType[] | null;
-  readonly groupBy: readonly PaneKey[];
+  readonly groupBy: readonly EventKey[];
   readonly measures: Readonly<Record<string, Measure>>;
 };
 

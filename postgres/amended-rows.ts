@@ -3,6 +3,7 @@
 import type { Aggregate } from '../pipeline/aggregates.ts';
 import { PANE_MS } from '../pipeline/pane.ts';
 import type { Span } from '../pipeline/window.ts';
+import { factsOf } from './fact-source.ts';
 import { instant, interval } from './instant.ts';
 import { lateEventsSql } from './late-events.ts';
 import { mergedMeasure } from './merged-measure.ts';
@@ -18,10 +19,10 @@ export type Dirt = { readonly panes: readonly Span[]; readonly writtenThroughMs:
 /**
  * One statement that answers with `windows` and `rows`, the numbers of those amended. It costs what the late events cost,
  * however many events their windows hold: measures are added up, and whether a late event's user is new to a row is looked
- * up in pane_facts. (Recounting the rows instead read every fact of a touched window: an hour of 18 million facts every 10
+ * up in the facts. (Recounting the rows instead read every fact of a touched window: an hour of 18 million facts every 10
  * seconds, when a few late events lay in each minute of it.) No row can vanish, because each holds a late event.
  *
- * To be run before those late events are added to pane_facts and marked as applied.
+ * To be run before those late events are added to the facts and marked as applied.
  */
 export function amendRowsSql(aggregate: Aggregate, schema: string, dirt: Dirt): string {
   return `with ${placedEvents(aggregate, schema, dirt)}, ${addedRows(aggregate)}, ${changedRows(aggregate, schema)},
@@ -47,14 +48,14 @@ function newTo(column: string): string {
   return `is_new_to_${column}`;
 }
 
-/** SQL condition on a late event: no fact of its row has its value of the pane key `of`. One probe of an index for each pane. */
+/** SQL condition on a late event: no fact of its row has its value of the key `of`. One probe of an index for each pane. */
 function isNew(aggregate: Aggregate, schema: string, { of, start }: { of: string; start: string }): string {
   const same = [...aggregate.groupBy, of].map((key) => `f.${key} = late.${key}`);
   return `
         not exists (
           select from generate_series(0, ${aggregate.window.lengthMs / PANE_MS - 1}) as n (panes)
-          join ${quoteSchema(schema)}.pane_facts f on f.pane = ${start} + n.panes * ${interval(PANE_MS)}
-          where ${same.join(' and ')} and ${ofItsTypes(aggregate, 'f')}
+          join ${factsOf(aggregate, schema)} on f.pane = ${start} + n.panes * ${interval(PANE_MS)}
+          where ${same.join(' and ')}
         )`;
 }
 

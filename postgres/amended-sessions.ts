@@ -40,7 +40,7 @@ export function amendSessionsSql(schema: string, amending: Amending): string {
       select r.user_id, null::timestamptz as active_since, m.first_at, m.last_at, 0 as revision
       from stretches r cross join lateral generate_series(${paneOf('r.first_at')}, r.last_at, interval '1 minute') as p (pane)
       cross join lateral (
-        select first_at, last_at from ${quoteSchema(schema)}.session_facts m
+        select first_at, last_at from ${quoteSchema(schema)}.pane_facts m
         where m.pane = p.pane and m.user_id = r.user_id offset 0
       ) m
     ),

@@ -8,6 +8,7 @@ import { inSpans, instant, interval, paneOf } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
 import { funnelWindowOf, hasEnded, isSilent, sessionsOfPieces } from './session-islands.ts';
 import { SESSION_COLUMNS, SESSION_MEASURES, SESSION_SELECT, sessionFold } from './session-rows.ts';
+import { userMinutes } from './user-minutes.ts';
 
 /**
  * Two statements, in order, for the panes of `span`, whose facts are written and the last that are. The first answers with
@@ -65,7 +66,7 @@ function minutesAtHand(schema: string, span: Span, { gapMs }: SessionRules): str
     with minutes as materialized (
       select m.user_id, m.first_at, m.last_at, o.ctid as open_at, o.user_id is null as is_new,
         ${isOnly} and (o.user_id is null or (${goesOn})) and not ${isSilent('m.last_at', span.endMs, gapMs)} as is_plain
-      from ${tables}.session_facts m left join ${tables}.open_sessions o on o.user_id = m.user_id
+      from ${userMinutes(schema)} m left join ${tables}.open_sessions o on o.user_id = m.user_id
       where ${inSpans('m.pane', [span])}
     )`;
 }

@@ -1,30 +1,38 @@
 // Facts: events rolled up by minute into a table. Written when a pane closes; late events are added to them. Every column is
 // a sum, a minimum or the like, so that the facts of two parts of a minute together make those of the whole.
+import { PANE_MS } from '../pipeline/pane.ts';
 import type { Span } from '../pipeline/window.ts';
-import { inSpans, isAmong } from './instant.ts';
+import { inSpans, instant, isAmong, paneOf } from './instant.ts';
 import { notLeftOut, notWaitingNorLeftOut, wholeLateEventsSql } from './late-events.ts';
 import { quoteSchema } from './schema-name.ts';
 
-/** `of`: aggregate over the rows that `rows` gives, one an event; `merged`: over facts of one key, with @schema@ for the schema. */
-type FactColumn = { readonly name: string; readonly of: string; readonly merged: string };
+/**
+ * `of`: aggregate over the rows that `rows` gives; `merged`: over facts of one key, with @schema@ for the schema. `compared`:
+ * expression that is equal for equal facts, where the column itself need not be; null: another column's tells it too.
+ */
+export type FactColumn = {
+  readonly name: string;
+  readonly of: string;
+  readonly merged: string;
+  readonly compared?: string | null;
+};
 
 /**
- * A table of facts, its columns `pane`, then `keys`, then `columns`. `rows`: SELECT with the columns `pane` and `keys` and what
- * the aggregates read, from a FROM item of events `e`. `nullableKeys` are compared so that null is null.
+ * A table of facts, its columns `pane`, then `keys`, which are never null, then `columns`. `rows`: SELECT with the columns `pane`
+ * and `keys` and what the aggregates read, from a FROM item of events `e` and an expression of their pane.
  */
 export type FactTable = {
   readonly name: string;
   readonly keys: readonly string[];
-  readonly nullableKeys?: readonly string[];
   readonly columns: readonly FactColumn[];
-  readonly rows: (events: string) => string;
+  readonly rows: (events: string, pane: string) => string;
 };
 
 /** Rolls up the events of a span of panes that has not been written before. */
 export function writeFactsSql(table: FactTable, schema: string, span: Span): string {
   return `
     insert into ${quoteSchema(schema)}.${table.name} (${columnsOf(table).join(', ')})
-    ${rolledUp(table, eventsOf(schema, span, notLeftOut(schema, [span])))}`;
+    ${rolledUp(table, eventsOf(schema, span, notLeftOut(schema, [span])), paneIn(span))}`;
 }
 
 /**
@@ -35,15 +43,12 @@ export function addLateFactsSql(table: FactTable, schema: string, panes: readonl
   const facts = `${quoteSchema(schema)}.${table.name}`;
   const keys = keysOf(table);
   const columns = columnsOf(table).join(', ');
-  // What can't be null is compared by "=", which alone an index answers.
-  const sameKey = keys.map(
-    (key) => `f.${key} ${table.nullableKeys?.includes(key) ? 'is not distinct from' : '='} late.${key}`,
-  );
+  const sameKey = keys.map((key) => `f.${key} = late.${key}`);
   const merged = table.columns.map(
     ({ name, merged: of }) => `${of.replaceAll('@schema@', quoteSchema(schema))} as ${name}`,
   );
   return `
-    with late as materialized (${rolledUp(table, `(${wholeLateEventsSql(schema, panes)}) e`)}),
+    with late as materialized (${rolledUp(table, `(${wholeLateEventsSql(schema, panes)}) e`, paneOf('e.occurred_at'))}),
     dropped as (
       delete from ${facts} f using late where ${sameKey.join(' and ')}
       returning f.*
@@ -61,11 +66,12 @@ export function addLateFactsSql(table: FactTable, schema: string, panes: readonl
 export function refreshFactsSql(table: FactTable, schema: string, span: Span): string {
   const facts = `${quoteSchema(schema)}.${table.name}`;
   const columns = columnsOf(table).join(', ');
-  const stored = `select ${columns} from ${facts} where ${inSpans('pane', [span])}`;
-  const fresh = `select ${columns} from fresh`;
+  const compared = [...keysOf(table), ...table.columns.flatMap(({ name, compared: of = name }) => of ?? [])].join(', ');
+  const stored = `select ${compared} from ${facts} where ${inSpans('pane', [span])}`;
+  const fresh = `select ${compared} from fresh`;
   return `
     with fresh as materialized (
-      ${rolledUp(table, eventsOf(schema, span, notWaitingNorLeftOut(schema, [span])))}
+      ${rolledUp(table, eventsOf(schema, span, notWaitingNorLeftOut(schema, [span])), paneIn(span))}
     ),
     wrong as materialized (
       select distinct pane from (
@@ -79,7 +85,7 @@ export function refreshFactsSql(table: FactTable, schema: string, span: Span): s
     written as (
       -- Looking at what was dropped puts the insert behind the delete, which a unique key asks for.
       insert into ${facts} (${columns})
-      ${fresh} where ${isAmong(['pane'], 'select pane from wrong')} and (select count(*) from dropped) >= 0
+      select ${columns} from fresh where ${isAmong(['pane'], 'select pane from wrong')} and (select count(*) from dropped) >= 0
     )
     select count(*)::float8 as panes from wrong`;
 }
@@ -92,14 +98,19 @@ function columnsOf(table: FactTable): string[] {
   return [...keysOf(table), ...table.columns.map(({ name }) => name)];
 }
 
-/** A FROM item: the events `e` of these panes that the condition leaves. */
+/** A FROM item: the events `e` of the span that the condition leaves. */
 function eventsOf(schema: string, span: Span, condition: string): string {
   return `(select * from ${quoteSchema(schema)}.events e where ${inSpans('e.occurred_at', [span])} and ${condition}) e`;
 }
 
+/** SQL expression: the pane of an event `e` of the span. One pane needs no arithmetic. */
+function paneIn({ startMs, endMs }: Span): string {
+  return endMs - startMs === PANE_MS ? instant(startMs) : paneOf('e.occurred_at');
+}
+
 /** SELECT of facts in the order of the table's columns. */
-function rolledUp(table: FactTable, events: string): string {
+function rolledUp(table: FactTable, events: string, pane: string): string {
   const keys = keysOf(table).join(', ');
   const measured = table.columns.map(({ name, of }) => `${of} as ${name}`);
-  return `select ${keys}, ${measured.join(', ')} from (${table.rows(events)}) as r group by ${keys}`;
+  return `select ${keys}, ${measured.join(', ')} from (${table.rows(events, pane)}) as r group by ${keys}`;
 }

@@ -1,6 +1,6 @@
 // The table `late_events`: events that came after their pane had closed. Waiting ones will amend their windows; those
 // beyond the horizon stay listed and are left out of the results.
-import { LONGEST_WINDOW_MS, PANE_KEYS } from '../pipeline/aggregates.ts';
+import { LONGEST_WINDOW_MS, EVENT_KEYS } from '../pipeline/aggregates.ts';
 import { PANE_MS } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import type { Span } from '../pipeline/window.ts';
@@ -65,9 +65,9 @@ export function clearHorizonMarksSql(schema: string, spans: readonly Span[]): st
     update ${quoteSchema(schema)}.late_events l set beyond_horizon = false where l.beyond_horizon and ${inSpans('l.occurred_at', spans)}`;
 }
 
-/** SELECT of the waiting late events in these spans: `occurred_at`, `total_amount` and the pane keys, in the collation of pane_facts. */
+/** SELECT of the waiting late events in these spans: `occurred_at`, `total_amount` and the keys, in the collation of the facts. */
 export function lateEventsSql(schema: string, spans: readonly Span[]): string {
-  const keys = PANE_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ');
+  const keys = EVENT_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ');
   return `
     select e.occurred_at, e.total_amount, ${keys} from (${wholeLateEventsSql(schema, spans)}) as e`;
 }

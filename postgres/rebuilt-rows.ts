@@ -1,10 +1,10 @@
 // The SQL that rebuilds a run of windows of one aggregate from pane facts.
 import type { Aggregate } from '../pipeline/aggregates.ts';
 import type { Span } from '../pipeline/window.ts';
+import { factsOf } from './fact-source.ts';
 import { inSpans, instant, interval } from './instant.ts';
 import { replaceRowsSql } from './replaced-rows.ts';
-import { eventsColumn, measuresFromFacts, ofItsTypes, windowStartsOf } from './result-sql.ts';
-import { quoteSchema } from './schema-name.ts';
+import { eventsColumn, measuresFromFacts, windowStartsOf } from './result-sql.ts';
 
 /**
  * One statement over the windows that start in `starts`, all of them written, whose pane facts are right. Answers with the
@@ -28,9 +28,8 @@ function freshRows(aggregate: Aggregate, schema: string, { startMs, endMs }: Spa
   return `
     fresh as materialized (
       select ${start} as window_start, ${start} + ${interval(lengthMs)} as window_end, ${groups}, ${measuresFromFacts(aggregate)}
-      from ${quoteSchema(schema)}.pane_facts f ${from}
+      from ${factsOf(aggregate, schema)} ${from}
       where ${inSpans('f.pane', [panes])} and ${start} >= ${instant(startMs)} and ${start} < ${instant(endMs)}
-        and ${ofItsTypes(aggregate, 'f')}
       group by ${start}, ${groups}
     )`;
 }

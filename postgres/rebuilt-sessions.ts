@@ -3,6 +3,7 @@ import type { SessionRules } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
 import { inSpans, interval, paneOf } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
+import { userMinutes } from './user-minutes.ts';
 
 /**
  * `span`: where the last minute of the activity lies. `goesOn`: also of what goes on behind it; else only that after which the
@@ -18,7 +19,7 @@ export function activitySql(schema: string, activity: Activity): string {
   const on = neighbour(schema, { of: 'o', rules, to: 'later' });
   return `
     with recursive ends as materialized (
-      select user_id, first_at, last_at from ${tables}.session_facts a
+      select user_id, first_at, last_at from ${userMinutes(schema)} a
       where ${inSpans('pane', [span])} and ${goesOn ? 'true' : `not exists (${neighbour(schema, { of: 'a', rules, to: 'later' })})`}
     ),
     back as (
@@ -62,7 +63,7 @@ function neighbour(schema: string, { of, rules, to }: Neighbour): string {
         ];
   return `
       select m.first_at, m.last_at from generate_series(${first}, ${last}, interval '${step}') p (pane) cross join lateral (
-        select m.first_at, m.last_at from ${quoteSchema(schema)}.session_facts m
+        select m.first_at, m.last_at from ${userMinutes(schema)} m
         where m.pane = p.pane and m.user_id = ${of}.user_id and ${near} offset 0
       ) m limit 1`;
 }

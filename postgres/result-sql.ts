@@ -1,10 +1,13 @@
-// The SQL of the declared aggregates: what each measure is in terms of pane facts and in terms of events, and the
+// The SQL of the declared aggregates: what each measure is in terms of facts and in terms of events, and the
 // statements that close windows and recount them.
 import { EVENT_TYPES } from '../pipeline/event.ts';
+import type { EventType } from '../pipeline/event.ts';
 import { must } from '../pipeline/ensure.ts';
 import type { Aggregate, Measure } from '../pipeline/aggregates.ts';
 import type { Span } from '../pipeline/window.ts';
+import { factsOf } from './fact-source.ts';
 import { instant, interval } from './instant.ts';
+import { COUNT_COLUMNS } from './pane-facts.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** A table of results of windows: an aggregate's, or another one whose windows are listed and revised in the same way. */
@@ -42,14 +45,14 @@ export function ofItsTypes(aggregate: Aggregate, from: string): string {
   return `${from}.event_type in (${aggregate.eventTypes.map((type) => `'${type}'`).join(', ')})`;
 }
 
-/** The measures as a select list over rows `f` of pane_facts, each named as its column. */
+/** The measures as a select list over rows `f` of the aggregate's facts, each named as its column. */
 export function measuresFromFacts(aggregate: Aggregate): string {
   return namedMeasures(aggregate, factsMeasure);
 }
 
 /**
  * Closes windows of one aggregate: writes their rows with revision 1, and a row of `windows` for each that holds events.
- * `windows` must not be empty and must not have been written before; their panes must be in pane_facts.
+ * `windows` must not be empty and must not have been written before; the facts of their panes must be.
  */
 export function closeWindowsSql(aggregate: Aggregate, schema: string, windows: readonly Span[]): string {
   const tables = quoteSchema(schema);
@@ -60,8 +63,7 @@ export function closeWindowsSql(aggregate: Aggregate, schema: string, windows: r
       insert into ${tables}.${aggregate.name} (${columns.join(', ')}, revision, closed_at)
       select w.window_start, w.window_end, ${groups.join(', ')}, ${measuresFromFacts(aggregate)}, 1, now()
       from ${windowRows(windows)}
-      join ${tables}.pane_facts f on f.pane >= w.window_start and f.pane < w.window_end
-      where ${ofItsTypes(aggregate, 'f')}
+      join ${factsOf(aggregate, schema)} on f.pane >= w.window_start and f.pane < w.window_end
       group by w.window_start, w.window_end, ${groups.join(', ')}
       returning window_start, window_end, ${eventsColumn(aggregate)} as events
     )
@@ -87,7 +89,7 @@ export function windowStartsOf(aggregate: Aggregate, at: string): { from: string
 }
 
 /**
- * Recounts an aggregate straight from `events`, without pane_facts: one SELECT of `resultColumns` over the windows whose
+ * Recounts an aggregate straight from `events`, without facts: one SELECT of `resultColumns` over the windows whose
  * start lies in [$1, $2). It leaves out the late events that no result holds yet (not applied, or beyond the horizon), so
  * that its rows equal those of the result table for every window that ends by `written_through` in the same snapshot.
  */
@@ -127,7 +129,7 @@ function factsMeasure(measure: Measure): string {
     case 'events':
       return 'sum(f.events)';
     case 'eventsByType':
-      return countsByType((type) => `sum(f.events) filter (where f.event_type = '${type}')`);
+      return countsByType((type) => `nullif(sum(f.${COUNT_COLUMNS[type]}), 0)`);
     case 'firstAt':
       return 'min(f.first_at)';
     case 'lastAt':
@@ -171,7 +173,7 @@ export function eventsMeasure(measure: Measure): string {
 }
 
 /** `{type: count}` in one pass; types whose count is null are absent. */
-export function countsByType(count: (type: string) => string): string {
+export function countsByType(count: (type: EventType) => string): string {
   const entries = EVENT_TYPES.map((type) => `'${type}', ${count(type)}`);
   return `jsonb_strip_nulls(jsonb_build_object(${entries.join(', ')}))`;
 }

@@ -1,8 +1,8 @@
 // What a session says: folded from the facts of its minutes, and how far it came in each funnel.
 import { FUNNELS, markOf } from '../pipeline/funnel.ts';
 import { interval, paneOf } from './instant.ts';
+import { unstamped } from './pane-facts.ts';
 import { quoteSchema } from './schema-name.ts';
-import { unstamped } from './session-facts.ts';
 
 /** Columns of a session's result row, each with its SQL expression over what `sessionFold` joins to the row `e`. */
 const COLUMNS: Readonly<Record<string, string>> = {
@@ -18,8 +18,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
   orders: 'f.orders',
   revenue: 'f.revenue',
   cart_left: 'coalesce(c.cart_left, 0)',
-  device: unstamped('f.device'),
-  location: unstamped('f.location'),
+  device: 'f.device',
+  location: 'f.location',
   entry_page: unstamped('f.entry_page'),
   exit_page: unstamped('f.exit_page'),
   first_referrer: unstamped('f.first_referrer'),
@@ -54,10 +54,11 @@ export function sessionFold(schema: string, ended: string): string {
   return `${ended} e cross join lateral (
       select sum(m.events) as events, sum(m.pages) as pages, sum(m.clicks) as clicks, sum(m.searches) as searches,
         sum(m.cart_adds) as cart_adds, sum(m.orders) as orders, sum(m.revenue) as revenue,
-        min(m.device) as device, min(m.location) as location, min(m.entry_page) as entry_page,
+        min(m.device) filter (where m.first_at = e.session_start) as device,
+        min(m.location) filter (where m.first_at = e.session_start) as location, min(m.entry_page) as entry_page,
         min(m.first_referrer) as first_referrer, max(m.exit_page) as exit_page,
         ${tables}.joined(m.steps_at) as steps_at, ${tables}.joined(m.step_marks) as step_marks
-      from ${minutes} ${facts('session_facts')}
+      from ${minutes} ${facts('pane_facts')}
     ) f
     left join lateral (
       -- What was not bought again, at the average price for which the item was added.

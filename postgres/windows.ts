@@ -71,8 +71,15 @@ export async function nextClosable(
   const tables = quoteSchema(where.schema);
   const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - openBackMs(rules);
   const { rows } = await db.query<{ pane_ms: number | null }>(
-    `select distinct ${toMs('pane')} as pane_ms from ${tables}.pane_facts
-     where pane >= ${instant(earliestMs)} and pane < ${instant(writtenThroughMs)}
+    // From one pane to the next: "distinct" read all facts of half an hour.
+    `with recursive panes as (
+       select min(pane) as pane from ${tables}.pane_facts
+       where pane >= ${instant(earliestMs)} and pane < ${instant(writtenThroughMs)}
+       union all
+       select (select min(f.pane) from ${tables}.pane_facts f where f.pane > p.pane and f.pane < ${instant(writtenThroughMs)})
+       from panes p where p.pane is not null
+     )
+     select ${toMs('pane')} as pane_ms from panes where pane is not null
      union all
      (select ${toMs(paneOf('occurred_at'))} from ${tables}.events
       where occurred_at >= ${instant(writtenThroughMs)} and occurred_at < ${instant(boundaryMs)}

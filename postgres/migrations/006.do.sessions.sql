@@ -1,31 +1,60 @@
 -- Sessions and funnels: what they are made of, what is open, what closed.
 
--- What a user did in a minute: as pane_facts, but of what sessions and funnels need. device, location, entry_page,
--- first_referrer and exit_page carry their instant in front (postgres/session-facts.ts), so that the earliest of several is
--- their minimum. steps_at and step_marks, side by side, earliest first: when something that a funnel asks for was done, and
--- what (a bit for each thing, pipeline/funnel.ts).
-create table @schema@.session_facts (
+-- Facts by user and minute, which windows, sessions and funnels are made of. (Before, a row for each event type, so that a
+-- close wrote and read up to six times as many.) entry_page, first_referrer and exit_page carry their instant in front
+-- (postgres/pane-facts.ts), so that the earliest of several is their minimum. steps_at and step_marks, side by side: when
+-- something that a funnel asks for was done, and what (a bit for each thing, pipeline/funnel.ts).
+alter table @schema@.pane_facts rename to facts_by_type;
+drop index @schema@.pane_facts_user, @schema@.pane_facts_session;
+create table @schema@.pane_facts (
   pane timestamptz not null,
   user_id text collate "C" not null,
+  session_id text collate "C" not null,
+  device text collate "C" not null,
+  location text collate "C" not null,
   events int not null,
   first_at timestamptz not null,
   last_at timestamptz not null,
+  logins int not null,
   pages int not null,
   clicks int not null,
-  searches int not null,
-  cart_adds int not null,
   orders int not null,
-  revenue numeric(30, 2) not null,
-  device text collate "C" not null,
-  location text collate "C" not null,
+  cart_adds int not null,
+  searches int not null,
+  revenue numeric(30, 2) not null default 0,
   entry_page text collate "C",
   first_referrer text collate "C",
   exit_page text collate "C",
   steps_at timestamptz[],
-  step_marks int[],
-  -- Time first, as in events: what is written together lies together.
-  primary key (pane, user_id)
+  step_marks int[]
 );
+insert into @schema@.pane_facts
+select pane, user_id, session_id, device, location, sum(events), min(first_at), max(last_at),
+  coalesce(sum(events) filter (where event_type = 'user_login'), 0), coalesce(sum(events) filter (where event_type = 'page_view'), 0),
+  coalesce(sum(events) filter (where event_type = 'item_click'), 0), coalesce(sum(events) filter (where event_type = 'purchase'), 0),
+  coalesce(sum(events) filter (where event_type = 'cart_add'), 0), coalesce(sum(events) filter (where event_type = 'search'), 0),
+  coalesce(sum(revenue), 0)
+from @schema@.facts_by_type group by pane, user_id, session_id, device, location;
+-- Late events are added to the facts and rows of their user and session, which are looked up by minute and id. Time first, as
+-- in events: what is written together lies together.
+create index pane_facts_user on @schema@.pane_facts (pane, user_id);
+create index pane_facts_session on @schema@.pane_facts (pane, session_id);
+
+-- What a user bought in a minute, by currency.
+create table @schema@.purchase_facts (
+  pane timestamptz not null,
+  user_id text collate "C" not null,
+  currency text collate "C" not null,
+  events int not null,
+  revenue numeric(30, 2) not null,
+  min_amount numeric(12, 2) not null,
+  max_amount numeric(12, 2) not null,
+  primary key (pane, user_id, currency)
+);
+insert into @schema@.purchase_facts
+select pane, user_id, currency, sum(events), sum(revenue), min(min_amount), max(max_amount)
+from @schema@.facts_by_type where event_type = 'purchase' group by pane, user_id, currency;
+drop table @schema@.facts_by_type;
 
 -- What a user put into the cart and bought in a minute, item by item.
 create table @schema@.cart_facts (

@@ -158,6 +158,7 @@ describe('what is wrong', () => {
   it.each([
     ['facts that are gone', 'truncate S.pane_facts'],
     ['facts that are doubled', 'insert into S.pane_facts select * from S.pane_facts'],
+    ['facts of purchases', 'update S.purchase_facts set revenue = revenue + 1, events = 2'],
     ['facts of nothing', `update S.pane_facts set pane = pane - interval '1 minute', user_id = 'nobody'`],
     ['counts', 'update S.event_counts set event_count = event_count + 1; update S.device_stats set unique_users = 7'],
     ['instants and documents', `update S.user_activity set last_event = first_event, events_by_type = '{}'`],
@@ -202,7 +203,9 @@ describe('what is wrong', () => {
   it('before the range, in the facts that its windows begin with, is put right before they are made of them', async () => {
     const events = someEvents();
     const p = await closedPipeline(events);
-    await p.pool.query(`truncate "${p.schema}".pane_facts`);
+    await p.pool.query(
+      `delete from "${p.schema}".pane_facts where pane between '2026-11-01T10:05Z' and '2026-11-01T10:19Z'`,
+    );
     const { counts } = await rebuild(p, span('10:14:00', '10:15:00'));
     // The results were right: only facts were missing, from the start of the window of ten minutes to the end of the last sliding one.
     expect(counts).toEqual({ ...NOTHING_REBUILT, panes: 15 });

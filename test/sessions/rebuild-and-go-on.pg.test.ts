@@ -58,8 +58,8 @@ describe('a rebuild of sessions', () => {
   );
 
   test.each([
-    ['facts of users that are wrong', `update S.session_facts set events = events + 1, revenue = 7, device = 'x'`],
-    ['steps that are wrong', 'update S.session_facts set step_marks = null, steps_at = null'],
+    ['facts of users that are wrong', `update S.pane_facts set events = events + 1, revenue = 7, device = 'x'`],
+    ['steps that are wrong', 'update S.pane_facts set step_marks = null, steps_at = null'],
     ['facts of carts that are wrong', 'update S.cart_facts set added_value = added_value + 1'],
     [
       'sessions that begin at another time',

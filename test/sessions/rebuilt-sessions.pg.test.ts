@@ -62,9 +62,9 @@ describe('a rebuild puts right', () => {
     ['rows of funnels', 'update @.funnel set reached = reached + 1, median_seconds = 7 where step = 2'],
     ['rows of funnels that are gone', 'delete from @.funnel where step = 1'],
     ['windows of funnels that are not listed', `delete from @.windows where aggregate = 'funnel'`],
-    ['facts of users that are gone', 'delete from @.session_facts where mod(events, 2) = 0'],
+    ['facts of users that are gone', 'delete from @.pane_facts where mod(events, 2) = 0'],
     ['facts of carts', 'update @.cart_facts set added = added + 1'],
-    ['everything', 'truncate @.sessions, @.funnel, @.session_facts, @.cart_facts, @.pane_facts'],
+    ['everything', 'truncate @.sessions, @.funnel, @.cart_facts, @.purchase_facts, @.pane_facts'],
   ])('%s', async (_, spoil) => {
     const run = await closedRun(minutes(3, 25), 9);
     await expectReference(run);

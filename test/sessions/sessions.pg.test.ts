@@ -61,7 +61,8 @@ describe('a close', () => {
       'pending_funnels',
       'windows',
       'amendments',
-      'session_facts',
+      'pane_facts',
+      'purchase_facts',
       'cart_facts',
       'closed_through',
     ]) {
