@@ -13,11 +13,11 @@ import { FACT_TABLES } from '../postgres/fact-tables.ts';
 import { writeFactsSql } from '../postgres/facts.ts';
 import { instant } from '../postgres/instant.ts';
 import { PANE_FACTS_OF_WINDOWS } from '../postgres/pane-facts.ts';
+import { PURCHASE_FACTS } from '../postgres/purchase-facts.ts';
 import { closeWindowsSql } from '../postgres/result-sql.ts';
 import { runTogether, sumOf } from '../postgres/run-together.ts';
 import { quoteSchema } from '../postgres/schema-name.ts';
 import { settleFunnelsSql } from '../postgres/settle-funnels.ts';
-import { PURCHASE_FACTS } from '../postgres/trade-facts.ts';
 import { BenchPipeline } from './bench-pipeline.ts';
 import type { BenchOptions } from './bench-pipeline.ts';
 import { round, serverParts, startCpuMeter } from './cpu-meter.ts';
@@ -60,6 +60,7 @@ type Part = (typeof PARTS)[number];
 
 const MEASURED_FROM_MS = Date.parse('2026-03-01T00:00:00Z');
 const VISIT_MINUTES = 15;
+const LEAST_GAP_MINUTES = 30;
 const LATENESS_MS = 20_000;
 const CLOSED_AT_ONCE_MS = 30 * PANE_MS;
 
@@ -85,12 +86,12 @@ type Run = CloseOptions & { readonly openSessions: number };
 
 async function measure(bench: BenchPipeline, run: Run): Promise<CloseCost> {
   const { active, eventsPerUser, panes, openSessions } = run;
-  // So long that the others, who came once each, are still open, and as many sessions end in a pane as begin.
-  const gapMs = Math.max(30, Math.ceil((openSessions / active) * VISIT_MINUTES)) * PANE_MS;
+  // So long that the sessions of those who came once each stay open; those that end are visits, as many as begin.
+  const gapMs = Math.max(panes + LEAST_GAP_MINUTES, Math.ceil((openSessions / active) * VISIT_MINUTES)) * PANE_MS;
   const spec = { ...bench.spec, sessionGapMs: gapMs, sessionMaxMs: 30 * 86_400_000 };
   run.report(`${openSessions} open sessions: putting events in and closing what came before`);
   await putEvents(bench, run, gapMs);
-  for (let throughMs = MEASURED_FROM_MS - gapMs; throughMs < MEASURED_FROM_MS; throughMs += CLOSED_AT_ONCE_MS) {
+  for (let throughMs = MEASURED_FROM_MS - 2 * gapMs; throughMs < MEASURED_FROM_MS; throughMs += CLOSED_AT_ONCE_MS) {
     const boundaryMs = Math.min(throughMs + CLOSED_AT_ONCE_MS, MEASURED_FROM_MS);
     await moveClosedThrough(bench.pool, spec, boundaryMs);
     await closeNextPanes(bench.pool, spec, { throughMs: boundaryMs });
@@ -125,14 +126,41 @@ async function measure(bench: BenchPipeline, run: Run): Promise<CloseCost> {
   };
 }
 
-/** One event each of the users who are open already, spread over the gap; then visits of a quarter of an hour. */
+/**
+ * One event each of users whose sessions stay open; visits of a quarter of an hour in the measured panes; and the same a gap
+ * earlier, which end there.
+ */
 async function putEvents({ pool, spec }: BenchPipeline, run: Run, gapMs: number): Promise<void> {
   const { active, eventsPerUser, panes, openSessions } = run;
   const tables = quoteSchema(spec.schema);
+  const earlierMs = MEASURED_FROM_MS - gapMs - VISIT_MINUTES * PANE_MS;
   const endMs = MEASURED_FROM_MS + panes * PANE_MS;
   await pool.query(`select ${tables}.ensure_event_days(array(select d::date from generate_series(
-    ${instant(paneStart(MEASURED_FROM_MS - gapMs))} - interval '1 day', ${instant(endMs)} + interval '1 day', interval '1 day') d))`);
-  const insert = (from: string, user: string, at: string): string => `
+    ${instant(paneStart(earlierMs))} - interval '1 day', ${instant(endMs)} + interval '1 day', interval '1 day') d))`);
+  const staysFromMs = MEASURED_FROM_MS - gapMs + panes * PANE_MS;
+  await pool.query(
+    insertedEvents(tables, {
+      from: `generate_series(1, ${openSessions}) n`,
+      user: `'open-' || n`,
+      at: `${instant(staysFromMs)} + n * interval '${(MEASURED_FROM_MS - staysFromMs) / 1000} seconds' / ${openSessions + 1}`,
+    }),
+  );
+  const newcomers = Math.ceil(active / VISIT_MINUTES);
+  const visits = (minutes: number): string => `generate_series(0, ${minutes - 1}) p
+    cross join lateral generate_series(p * ${newcomers}, p * ${newcomers} + ${active - 1}) u
+    cross join generate_series(1, ${eventsPerUser}) k, lateral (select u::bigint * 7919 + p * 104729 + k * 31 as n) x`;
+  const during = (fromMs: number): string =>
+    `${instant(fromMs)} + p * interval '1 minute' + (n % 59999) * interval '1 millisecond'`;
+  // A few more than end in the measured panes: all who are there in the last minute leave together.
+  const [past, present] = [visits(panes + VISIT_MINUTES + 2), visits(panes)];
+  await pool.query(insertedEvents(tables, { from: past, user: `'past-' || u`, at: during(earlierMs) }));
+  await pool.query(insertedEvents(tables, { from: present, user: `'user-' || u`, at: during(MEASURED_FROM_MS) }));
+  await pool.query(`vacuum analyze ${tables}.events`);
+}
+
+/** INSERT of an event for each row of `from`, whose number `n` decides what it is. */
+function insertedEvents(tables: string, { from, user, at }: { from: string; user: string; at: string }): string {
+  return `
     insert into ${tables}.events (event_id, occurred_at, event_type, user_id, device, location, session_id, schema_version, page,
       referrer, item_id, quantity, price, items, quantities, total_amount, currency, kafka_partition, kafka_offset, kafka_timestamp)
     select gen_random_uuid(), ${at}, t, ${user}, 'mobile', 'Berlin', ${user}, 1,
@@ -143,24 +171,6 @@ async function putEvents({ pool, spec }: BenchPipeline, run: Run, gapMs: number)
       case when t = 'purchase' then 'EUR' end, 0, 0, now()
     from (select *, (array['user_login', 'page_view', 'page_view', 'page_view', 'item_click', 'item_click', 'user_login', 'cart_add',
       'search', 'purchase'])[1 + abs(hashint8(n)) % 10] as t from ${from}) e`;
-  await pool.query(
-    insert(
-      `generate_series(1, ${openSessions}) n`,
-      `'open-' || n`,
-      `${instant(MEASURED_FROM_MS - gapMs)} + n * interval '${gapMs / 1000} seconds' / ${openSessions + 1}`,
-    ),
-  );
-  const visitors = `generate_series(0, ${panes - 1}) p cross join lateral generate_series(p * ${Math.ceil(active / VISIT_MINUTES)},
-    p * ${Math.ceil(active / VISIT_MINUTES)} + ${active - 1}) u cross join generate_series(1, ${eventsPerUser}) k,
-    lateral (select u::bigint * 7919 + p * 104729 + k * 31 as n) x`;
-  await pool.query(
-    insert(
-      visitors,
-      `'user-' || u`,
-      `${instant(MEASURED_FROM_MS)} + p * interval '1 minute' + (n % 59999) * interval '1 millisecond'`,
-    ),
-  );
-  await pool.query(`vacuum analyze ${tables}.events`);
 }
 
 type Timed = { readonly span: Span; readonly took: Record<Part, number[]> };

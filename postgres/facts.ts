@@ -7,7 +7,7 @@ import { notLeftOut, notWaitingNorLeftOut, wholeLateEventsSql } from './late-eve
 import { quoteSchema } from './schema-name.ts';
 
 /**
- * `of`: aggregate over the rows that `rows` gives; `merged`: over facts of one key, with @schema@ for the schema. `compared`:
+ * `of`: aggregate over the rows that `rows` gives; `merged`: over facts of one key; @schema@ in them is the schema. `compared`:
  * expression that is equal for equal facts, where the column itself need not be; null: another column's tells it too.
  */
 export type FactColumn = {
@@ -32,7 +32,7 @@ export type FactTable = {
 export function writeFactsSql(table: FactTable, schema: string, span: Span): string {
   return `
     insert into ${quoteSchema(schema)}.${table.name} (${columnsOf(table).join(', ')})
-    ${rolledUp(table, eventsOf(schema, span, notLeftOut(schema, [span])), paneIn(span))}`;
+    ${rolledUp(table, schema, { events: eventsOf(schema, span, notLeftOut(schema, [span])), pane: paneIn(span) })}`;
 }
 
 /**
@@ -44,11 +44,9 @@ export function addLateFactsSql(table: FactTable, schema: string, panes: readonl
   const keys = keysOf(table);
   const columns = columnsOf(table).join(', ');
   const sameKey = keys.map((key) => `f.${key} = late.${key}`);
-  const merged = table.columns.map(
-    ({ name, merged: of }) => `${of.replaceAll('@schema@', quoteSchema(schema))} as ${name}`,
-  );
+  const merged = table.columns.map(({ name, merged: of }) => `${inSchema(of, schema)} as ${name}`);
   return `
-    with late as materialized (${rolledUp(table, `(${wholeLateEventsSql(schema, panes)}) e`, paneOf('e.occurred_at'))}),
+    with late as materialized (${rolledUp(table, schema, { events: `(${wholeLateEventsSql(schema, panes)}) e`, pane: paneOf('e.occurred_at') })}),
     dropped as (
       delete from ${facts} f using late where ${sameKey.join(' and ')}
       returning f.*
@@ -71,7 +69,7 @@ export function refreshFactsSql(table: FactTable, schema: string, span: Span): s
   const fresh = `select ${compared} from fresh`;
   return `
     with fresh as materialized (
-      ${rolledUp(table, eventsOf(schema, span, notWaitingNorLeftOut(schema, [span])), paneIn(span))}
+      ${rolledUp(table, schema, { events: eventsOf(schema, span, notWaitingNorLeftOut(schema, [span])), pane: paneIn(span) })}
     ),
     wrong as materialized (
       select distinct pane from (
@@ -98,6 +96,8 @@ function columnsOf(table: FactTable): string[] {
   return [...keysOf(table), ...table.columns.map(({ name }) => name)];
 }
 
+const inSchema = (expression: string, schema: string): string => expression.replaceAll('@schema@', quoteSchema(schema));
+
 /** A FROM item: the events `e` of the span that the condition leaves. */
 function eventsOf(schema: string, span: Span, condition: string): string {
   return `(select * from ${quoteSchema(schema)}.events e where ${inSpans('e.occurred_at', [span])} and ${condition}) e`;
@@ -109,8 +109,8 @@ function paneIn({ startMs, endMs }: Span): string {
 }
 
 /** SELECT of facts in the order of the table's columns. */
-function rolledUp(table: FactTable, events: string, pane: string): string {
+function rolledUp(table: FactTable, schema: string, { events, pane }: { events: string; pane: string }): string {
   const keys = keysOf(table).join(', ');
-  const measured = table.columns.map(({ name, of }) => `${of} as ${name}`);
+  const measured = table.columns.map(({ name, of }) => `${inSchema(of, schema)} as ${name}`);
   return `select ${keys}, ${measured.join(', ')} from (${table.rows(events, pane)}) as r group by ${keys}`;
 }

@@ -45,16 +45,20 @@ const folded = (name: string, take: 'min' | 'max', column = name): FactColumn =>
   merged: `${take}(${name})`,
 });
 
-/** The instants and marks of the events that funnels ask for, side by side, in no order. */
-const steps = (name: string, column: string, compared: string | null): FactColumn => ({
-  name,
-  of: `array_agg(${column}) filter (where marks <> 0)`,
-  merged: `@schema@.joined(${name})`,
-  compared,
-});
-
-const STEPS_IN_ORDER = `(select array_agg(format('%s %s', marks, at) order by at, marks)
-    from unnest(steps_at, step_marks) as s (at, marks))`;
+/**
+ * Arrays that lie side by side, in no order: `of` aggregates into one, and all of them look at the same rows. The first is
+ * compared with all of them, each place as a text, in order.
+ */
+function sideBySide(arrays: Readonly<Record<string, string>>): FactColumn[] {
+  const names = Object.keys(arrays);
+  const inOrder = `(select array_agg(place order by place) from (select s::text as place from unnest(${names.join(', ')}) as s) as places)`;
+  return Object.entries(arrays).map(([name, of], index) => ({
+    name,
+    of,
+    merged: `@schema@.joined(${name})`,
+    compared: index === 0 ? inOrder : null,
+  }));
+}
 
 /** What windows are made of. */
 const WINDOW_COLUMNS: readonly FactColumn[] = [
@@ -74,8 +78,21 @@ const SESSION_COLUMNS: readonly FactColumn[] = [
   folded('entry_page', 'min', 'page'),
   folded('first_referrer', 'min', 'referrer'),
   folded('exit_page', 'max', 'page'),
-  steps('steps_at', 'occurred_at', STEPS_IN_ORDER),
-  steps('step_marks', 'marks', null),
+  // What funnels ask for.
+  ...sideBySide({
+    steps_at: 'array_agg(occurred_at) filter (where marks <> 0)',
+    step_marks: 'array_agg(marks) filter (where marks <> 0)',
+  }),
+  // What went into the cart, and what was bought of it or besides.
+  ...sideBySide({
+    added_items: `array_agg(item_id) filter (where event_type = 'cart_add')`,
+    added_quantities: `array_agg(quantity) filter (where event_type = 'cart_add')`,
+    added_values: `array_agg(price * quantity) filter (where event_type = 'cart_add')`,
+  }),
+  ...sideBySide({
+    bought_items: `@schema@.joined(items) filter (where event_type = 'purchase')`,
+    bought_quantities: `@schema@.joined(quantities) filter (where event_type = 'purchase')`,
+  }),
 ];
 
 export const PANE_FACTS: FactTable = {
@@ -84,7 +101,8 @@ export const PANE_FACTS: FactTable = {
   columns: [...WINDOW_COLUMNS, ...SESSION_COLUMNS],
   rows: (events, pane) => `
     select ${pane} as pane, ${PANE_KEYS.map((key) => `e.${key} collate "C" as ${key}`).join(', ')}, e.occurred_at, e.event_type,
-      e.total_amount, ${stamped('page')} as page, ${stamped('referrer')} as referrer, s.marks
+      e.total_amount, ${stamped('page')} as page, ${stamped('referrer')} as referrer, s.marks, e.item_id, e.quantity, e.price,
+      e.items, e.quantities
     from ${events} cross join lateral (select ${STEP_MARKS} as marks offset 0) s`,
 };
 

@@ -43,31 +43,40 @@ export const SESSION_SELECT = Object.entries(COLUMNS)
 
 /**
  * FROM item: the rows of `ended` as `e` (`user_id`, `session_start`, `session_end`, `active_since`, `cut`) with the sums over
- * their minutes. Minute by minute, because the tables of facts are ordered by time first: a session costs a probe of an index
- * for each of its minutes. "offset 0" keeps the planner to that: it once read all facts instead, for every session.
+ * their minutes. Minute by minute, because facts are ordered by time first: a session costs a probe of an index for each of
+ * its minutes. "offset 0" keeps the planner to that: it once read all facts instead, for every session.
  */
 export function sessionFold(schema: string, ended: string): string {
   const tables = quoteSchema(schema);
-  const minutes = `generate_series(${paneOf('e.session_start')}, e.session_end, interval '1 minute') as p (pane)`;
-  const facts = (table: string): string =>
-    `cross join lateral (select * from ${tables}.${table} m where m.pane = p.pane and m.user_id = e.user_id offset 0) m`;
+  const joined = (column: string, where: string): string =>
+    `${tables}.joined(m.${column}) filter (where ${where}) as ${column}`;
   return `${ended} e cross join lateral (
       select sum(m.events) as events, sum(m.pages) as pages, sum(m.clicks) as clicks, sum(m.searches) as searches,
         sum(m.cart_adds) as cart_adds, sum(m.orders) as orders, sum(m.revenue) as revenue,
         min(m.device) filter (where m.first_at = e.session_start) as device,
         min(m.location) filter (where m.first_at = e.session_start) as location, min(m.entry_page) as entry_page,
         min(m.first_referrer) as first_referrer, max(m.exit_page) as exit_page,
-        ${tables}.joined(m.steps_at) as steps_at, ${tables}.joined(m.step_marks) as step_marks
-      from ${minutes} ${facts('pane_facts')}
+        ${['steps_at', 'step_marks'].map((column) => joined(column, 'm.steps_at is not null')).join(', ')},
+        ${['added_items', 'added_quantities', 'added_values'].map((column) => joined(column, 'm.cart_adds > 0')).join(', ')},
+        ${['bought_items', 'bought_quantities'].map((column) => joined(column, 'm.orders > 0')).join(', ')}
+      from generate_series(${paneOf('e.session_start')}, e.session_end, interval '1 minute') as p (pane)
+      cross join lateral (
+        select * from ${tables}.pane_facts m where m.pane = p.pane and m.user_id = e.user_id offset 0
+      ) m
     ) f
     left join lateral (
       -- What was not bought again, at the average price for which the item was added.
       select sum(round(value * (added - bought) / added, 2)) as cart_left
       from (
-        select sum(m.added) as added, sum(m.added_value) as value, sum(m.bought) as bought
-        from ${minutes} ${facts('cart_facts')}
-        where f.cart_adds > 0
-        group by m.item_id
+        select sum(added) as added, sum(value) as value, sum(bought) as bought
+        from (
+          select item_id, added, value, 0 as bought
+          from unnest(f.added_items, f.added_quantities, f.added_values) as a (item_id, added, value)
+          union all
+          select item_id, 0, 0, bought from unnest(f.bought_items, f.bought_quantities) as b (item_id, bought)
+        ) as changes
+        where f.cart_adds > 0 and item_id is not null
+        group by item_id
       ) as items
       where added > bought
     ) c on true
@@ -89,8 +98,12 @@ function reachedSteps(): string {
         const inOrder = place === 0 ? '' : `and at > ${before} and at <= ${reached(funnel, 0)} + ${interval(withinMs)}`;
         return [`min(at) filter (where marks & ${markOf(FUNNELS, step)} <> 0 ${inOrder}) as funnel_${funnel}`];
       });
+      const anyBefore = FUNNELS.flatMap(({ steps }, funnel) =>
+        place < steps.length ? [`${reached(funnel, place - 1)} is not null`] : [],
+      ).join(' or ');
       return `cross join lateral (
       select ${earliest.join(', ')} from unnest(f.steps_at, f.step_marks) as s (at, marks)
+      ${place === 0 ? '' : `where ${anyBefore}`}
     ) step_${place}`;
     })
     .join('\n');

@@ -3,7 +3,8 @@
 -- Facts by user and minute, which windows, sessions and funnels are made of. (Before, a row for each event type, so that a
 -- close wrote and read up to six times as many.) entry_page, first_referrer and exit_page carry their instant in front
 -- (postgres/pane-facts.ts), so that the earliest of several is their minimum. steps_at and step_marks, side by side: when
--- something that a funnel asks for was done, and what (a bit for each thing, pipeline/funnel.ts).
+-- something that a funnel asks for was done, and what (a bit for each thing, pipeline/funnel.ts). added_ and
+-- bought_: what went into the cart, and what was bought, each side by side.
 alter table @schema@.pane_facts rename to facts_by_type;
 drop index @schema@.pane_facts_user, @schema@.pane_facts_session;
 create table @schema@.pane_facts (
@@ -26,7 +27,12 @@ create table @schema@.pane_facts (
   first_referrer text collate "C",
   exit_page text collate "C",
   steps_at timestamptz[],
-  step_marks int[]
+  step_marks int[],
+  added_items text[],
+  added_quantities int[],
+  added_values numeric[],
+  bought_items text[],
+  bought_quantities int[]
 );
 insert into @schema@.pane_facts
 select pane, user_id, session_id, device, location, sum(events), min(first_at), max(last_at),
@@ -55,17 +61,6 @@ insert into @schema@.purchase_facts
 select pane, user_id, currency, sum(events), sum(revenue), min(min_amount), max(max_amount)
 from @schema@.facts_by_type where event_type = 'purchase' group by pane, user_id, currency;
 drop table @schema@.facts_by_type;
-
--- What a user put into the cart and bought in a minute, item by item.
-create table @schema@.cart_facts (
-  pane timestamptz not null,
-  user_id text collate "C" not null,
-  item_id text collate "C" not null,
-  added int not null,
-  added_value numeric(30, 2) not null,
-  bought int not null
-);
-create index cart_facts_user on @schema@.cart_facts (pane, user_id);
 
 -- One row a user whose session is open. active_since: start of the unbroken activity that a session of the greatest length
 -- was cut from; else session_start. cut_at: the minute from which on what the user does is another session, however soon it

@@ -60,7 +60,10 @@ describe('a rebuild of sessions', () => {
   test.each([
     ['facts of users that are wrong', `update S.pane_facts set events = events + 1, revenue = 7, device = 'x'`],
     ['steps that are wrong', 'update S.pane_facts set step_marks = null, steps_at = null'],
-    ['facts of carts that are wrong', 'update S.cart_facts set added_value = added_value + 1'],
+    [
+      'facts of carts that are wrong',
+      `update S.pane_facts set added_values = added_values || 1, added_items = added_items || 'x'::text, added_quantities = added_quantities || 1`,
+    ],
     [
       'sessions that begin at another time',
       `update S.sessions set session_start = session_start - interval '1 second'`,

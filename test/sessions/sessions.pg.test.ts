@@ -63,7 +63,6 @@ describe('a close', () => {
       'amendments',
       'pane_facts',
       'purchase_facts',
-      'cart_facts',
       'closed_through',
     ]) {
       found.push(
