@@ -1,4 +1,6 @@
 // A chain of commits: one partition read from its checkpoint on, each micro-batch committed behind the one before it.
+import { setTimeout as wait } from 'node:timers/promises';
+
 import type { Client } from 'pg';
 
 import type { PartitionReader } from '../kafka/partition-reader.ts';
@@ -32,6 +34,12 @@ export type ChainParts = {
 };
 
 /**
+ * The shortest time from one commit of a partition that is read to its end to the next. 0 and 8 ms gave more latency at 10,000
+ * events/s over six partitions; a transaction costs as much CPU time as a hundred events.
+ */
+const LEAST_TURN_MS = 5;
+
+/**
  * All in-memory state of a partition: what was read ahead, what is encoded, which identities were seen. It is true only
  * while every commit succeeds. When one fails, or nobody knows whether it did, the whole chain is thrown away and a new
  * one starts from the checkpoint row.
@@ -44,6 +52,7 @@ export class CommitChain {
   #nextOffset: number;
   #counts = NO_COUNTS;
   #hasRefused = false;
+  #turnedMs = -Infinity;
   #watermarkMs: number | null;
   #lastTimestampMs: number | null = null;
 
@@ -68,6 +77,11 @@ export class CommitChain {
     let portions: FetchedRange[] = [];
     try {
       while (goOn()) {
+        if (portions.length === 0 && this.#parts.reader.atEnd()) {
+          await inFlight;
+          await this.#untilNextTurn();
+        }
+        this.#turnedMs = performance.now();
         const [portion, ...rest] = portions.length > 0 ? portions : portionsOf(await this.#parts.reader.next());
         portions = rest;
         if (portion !== undefined && portion.nextOffset > portion.fromOffset) {
@@ -88,6 +102,15 @@ export class CommitChain {
       // Also when reading failed: the commit in hand must not be cut off.
       await inFlight;
     }
+  }
+
+  /**
+   * With nothing unread, what comes while a commit is under way goes into the next one together. Reading on at once instead made
+   * a commit of the first message that came, behind which the others waited: at 10,000 events/s twice the latency.
+   */
+  async #untilNextTurn(): Promise<void> {
+    const restMs = LEAST_TURN_MS - (performance.now() - this.#turnedMs);
+    if (restMs > 0) await wait(restMs);
   }
 
   progress(): ChainProgress {

@@ -1,4 +1,4 @@
-// Reads one partition from a chosen offset, one fetch ahead of its caller, and never skips anything in silence.
+// Reads one partition from a chosen offset, one fetch ahead of its caller while more is there, and never skips anything in silence.
 import { assert } from '../pipeline/ensure.ts';
 import type { LinkOptions } from './broker-link.ts';
 import { PartitionFetch } from './partition-fetch.ts';
@@ -18,6 +18,8 @@ export type PartitionReader = {
   seek(offset: number): void;
   /** The freshest known end of the partition (last stable offset); the starting offset before the first answer. */
   endOffset(): number;
+  /** Whether nothing is fetched ahead: the last fetch went to the end of the log as it was then, or there was none. */
+  atEnd(): boolean;
   /** Why nothing comes at present, as a sentence for people; null while all is well. */
   waitingFor(): string | null;
   /** Cuts the connections; a waiting `next` rejects. */
@@ -85,7 +87,8 @@ class Reader implements PartitionReader {
       }
       if (this.#ahead !== ahead) continue;
       this.#position = fetched.nextOffset;
-      this.#ahead = this.#start();
+      // At the end of the log a fetch ahead would bring the first message that comes, and the others would wait behind it.
+      this.#ahead = fetched.nextOffset < fetched.endOffset ? this.#start() : null;
       return fetched;
     }
   }
@@ -98,6 +101,10 @@ class Reader implements PartitionReader {
 
   endOffset(): number {
     return this.#endOffset;
+  }
+
+  atEnd(): boolean {
+    return this.#ahead === null;
   }
 
   waitingFor(): string | null {
