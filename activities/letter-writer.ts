@@ -25,7 +25,7 @@ const REFUSED_FOR_ITSELF = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'
 
 /** Opens a writer of a topic that exists; after `signal` it gives up what is not confirmed soon. */
 export async function openLetterWriter(
-  { brokers, topic }: { brokers: readonly string[]; topic: string },
+  { brokers, topic, replay }: { brokers: readonly string[]; topic: string; replay: string },
   signal: AbortSignal,
 ): Promise<LetterWriter> {
   const partitions = (await describeTopic({ brokers, topic })).partitions.length;
@@ -43,7 +43,7 @@ export async function openLetterWriter(
       const onAbort = (): unknown => timers.push(giveUpIn(STOP_WITHIN_MS));
       signal.addEventListener('abort', onAbort, { once: true });
       try {
-        const writes = page.map(async (each) => await writer.write([messageOf(each, partitions)]));
+        const writes = page.map(async (each) => await writer.write([messageOf(each, { partitions, replay })]));
         return sorted(page, await Promise.allSettled(writes));
       } finally {
         signal.removeEventListener('abort', onAbort);
@@ -59,12 +59,12 @@ export async function openLetterWriter(
  * its key, whoever chose the partition. Its Kafka time is that of sending: Kafka deletes by it, and what was ahead of its time
  * may be right by now.
  */
-function messageOf({ letter, value }: ReadyLetter, partitions: number) {
+function messageOf({ letter, value }: ReadyLetter, { partitions, replay }: { partitions: number; replay: string }) {
   const { id, key, partition, headers, attempt } = letter;
   return {
     key,
     value,
-    headers: withReplayHeaders(headers, { letter: Number(id), attempt: attempt + 1 }),
+    headers: withReplayHeaders(headers, { letter: Number(id), attempt: attempt + 1, replay }),
     partition: partition < partitions ? partition : undefined,
   };
 }

@@ -49,7 +49,8 @@ const REPAIRED_WITHIN_MS = 2_000;
 
 /**
  * The activity `replayLetters`. Marks after sending: a crash in between sends up to a page twice, and the event ids remove
- * the doubles. A lease that is given again from an earlier position leaves out what this replay has sent.
+ * the doubles. A lease that is given again from an earlier position leaves out what this replay has sent: what it marked, and
+ * what ingestion, which may be faster than the mark, knows from the message's headers.
  */
 export const createReplayLetters =
   (deps: ReplayLettersDeps) =>
@@ -73,7 +74,8 @@ async function replayUntilOver(
   input: ReplayLettersInput,
   { start, getOn, signal }: Work,
 ): Promise<ReplayedLetters> {
-  const writer = await openLetterWriter({ brokers: deps.kafkaBrokers, topic: input.spec.topic }, signal);
+  const { spec, replay } = input;
+  const writer = await openLetterWriter({ brokers: deps.kafkaBrokers, topic: spec.topic, replay }, signal);
   const transform = input.repair.transform === null ? null : new TransformThread(input.repair.transform);
   const endMs = performance.now() + input.leaseMs;
   let told = start;

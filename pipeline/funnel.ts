@@ -44,7 +44,7 @@ export const FUNNELS: readonly Funnel[] = [
 /** Funnels are counted over the sessions that started in each of these windows. */
 export const FUNNEL_WINDOW = tumbling(10 * 60_000);
 
-/** What the steps of all funnels ask for, each thing once: its place is its bit in `session_facts.step_marks`. */
+/** What the steps of all funnels ask for, each thing once: its place is its bit in `pane_facts.step_marks`. */
 export function stepMarks(funnels: readonly Funnel[]): { mark: number; step: FunnelStep }[] {
   const distinct = new Map<string, FunnelStep>();
   for (const { steps } of funnels)

@@ -6,7 +6,7 @@ import type { Message } from './message.ts';
 import type { Verdict } from './parse-message.ts';
 import type { RecentIdentities } from './recent-identities.ts';
 import type { Rejection } from './rejection.ts';
-import { replayedLetter } from './replay-headers.ts';
+import { replayedLetter, sendingReplay } from './replay-headers.ts';
 
 /** An event with the message it came from: where in the log it stands. */
 export type RecordedEvent = { readonly event: Event; readonly message: Message };
@@ -25,8 +25,16 @@ export type MicroBatch = {
   readonly hasReplays: boolean;
 };
 
-/** A message that says it repeats the dead letter `letter`, at `offset`. `event` null: it was refused again. */
-export type Replay = { readonly letter: number; readonly offset: number; readonly event: Event | null };
+/**
+ * A message at `offset` that says it repeats the dead letter `letter` and was sent by `replay` (null: it does not say).
+ * `event` null: it was refused again.
+ */
+export type Replay = {
+  readonly letter: number;
+  readonly replay: string | null;
+  readonly offset: number;
+  readonly event: Event | null;
+};
 
 export type FetchedRange = {
   readonly messages: readonly Message[];
@@ -106,7 +114,7 @@ export function replaysOf({ events, duplicates, rejected, hasReplays }: MicroBat
   const replays: Replay[] = [];
   const add = ({ headers, offset }: Message, event: Event | null): void => {
     const letter = replayedLetter(headers);
-    if (letter !== null) replays.push({ letter, offset, event });
+    if (letter !== null) replays.push({ letter, replay: sendingReplay(headers), offset, event });
   };
   for (const { message, event } of events) add(message, event);
   for (const { message, event } of duplicates) add(message, event);

@@ -28,25 +28,35 @@ export function lockLettersSql(schema: string, replays: readonly Replay[]): stri
 
 /** Statements without an answer, to be run behind the batch's rows. Nothing but numbers and parsed identities is in them. */
 export function replayOutcomesSql(place: Place, replays: readonly Replay[]): string[] {
-  const recovered = new Map<number, Event>();
+  const recovered = new Map<number, Recovered>();
   const refused: Replay[] = [];
   for (const replay of replays) {
     if (replay.event === null) refused.push(replay);
-    else if (!recovered.has(replay.letter)) recovered.set(replay.letter, replay.event);
+    else if (!recovered.has(replay.letter)) recovered.set(replay.letter, { ...replay, event: replay.event });
   }
   return [
-    ...(recovered.size > 0 ? [recoveredSql(place.schema, [...recovered])] : []),
+    ...(recovered.size > 0 ? [recoveredSql(place.schema, [...recovered.values()])] : []),
     ...(refused.length > 0 ? refusedSql(place, refused) : []),
   ];
 }
 
-function recoveredSql(schema: string, recovered: readonly (readonly [letter: number, event: Event])[]): string {
-  const rows = recovered.map(([letter, event]) => `(${letter}::bigint, ${identitySql(event)})`);
+type Recovered = Replay & { readonly event: Event };
+
+/** A letter without a mark was sent by the replay that the message names: it died before marking, or is about to mark. */
+const sentBy = (letter: string): string =>
+  `replay = coalesce(${letter}.replay, r.replay),
+   sent_at = case when r.replay is null then ${letter}.sent_at else coalesce(${letter}.sent_at, now()) end`;
+
+function recoveredSql(schema: string, recovered: readonly Recovered[]): string {
+  const rows = recovered.map((each) => `(${each.letter}::bigint, ${replaySql(each)}, ${identitySql(each.event)})`);
   return `update ${quoteSchema(schema)}.dead_letters d
-     set status = 'recovered', closed_at = now(), event_id = r.event_id, event_at = r.event_at
-    from (values ${rows.join(', ')}) as r (letter, event_id, event_at)
+     set status = 'recovered', closed_at = now(), event_id = r.event_id, event_at = r.event_at, ${sentBy('d')}
+    from (values ${rows.join(', ')}) as r (letter, replay, event_id, event_at)
    where d.id = r.letter and d.status <> 'recovered'`;
 }
+
+/** The parsed name: letters, digits, "_" and "-". */
+const replaySql = ({ replay }: Replay): string => (replay === null ? 'null::text' : `'${replay}'::text`);
 
 /** The parsed identity: 36 hexadecimal digits and dashes, and two numbers. */
 function identitySql({ eventId, occurredAtMs, occurredAtUs }: Event): string {
@@ -60,14 +70,14 @@ function identitySql({ eventId, occurredAtMs, occurredAtUs }: Event): string {
  */
 function refusedSql({ schema, partition }: Place, refused: readonly Replay[]): string[] {
   const letters = `${quoteSchema(schema)}.dead_letters`;
-  const rows = refused.map(({ letter, offset }) => `(${letter}::bigint, ${offset}::bigint)`).join(', ');
+  const rows = refused.map((each) => `(${each.letter}::bigint, ${each.offset}::bigint, ${replaySql(each)})`).join(', ');
   const offsets = refused.map(({ offset }) => offset).join(', ');
   const isNew = `c.kafka_partition = ${partition} and c.kafka_offset in (${offsets}) and c.created_at = now()`;
   return [
     `update ${letters} c
         set parent = p.id, attempt = p.attempt + 1,
             status = case when p.attempt + 1 >= ${MOST_ATTEMPTS} then 'parked' else 'open' end
-       from (values ${rows}) as r (letter, "offset") join ${letters} p on p.id = r.letter
+       from (values ${rows}) as r (letter, "offset", replay) join ${letters} p on p.id = r.letter
       where ${isNew} and c.kafka_offset = r."offset"`,
     `update ${letters} d
         set status = 'discarded', closed_at = now(),
@@ -81,8 +91,8 @@ function refusedSql({ schema, partition }: Place, refused: readonly Replay[]): s
        ) as twin
       where d.id = twin.second`,
     `update ${letters} p
-        set status = 'replaced', closed_at = now()
-       from ${letters} c
+        set status = 'replaced', closed_at = now(), ${sentBy('p')}
+       from ${letters} c join (values ${rows}) as r (letter, "offset", replay) on r."offset" = c.kafka_offset
       where ${isNew} and c.parent = p.id and c.status <> 'discarded' and p.status in ('open', 'sent', 'parked')`,
   ];
 }

@@ -46,6 +46,15 @@ const HOSTILE: Readonly<Record<string, { key: Buffer | null; value: Buffer | nul
   'one MiB': { key: Buffer.alloc(1_000, 0xfe), value: Buffer.alloc(ONE_MIB, 0xff), headers: [] },
 };
 
+/** Runs `work` while no letter can be written to: whoever marks one dies between sending and marking. */
+async function withCrashOnUpdate({ database }: ReplayWorld, work: () => Promise<void>): Promise<void> {
+  const { pool, schema } = database;
+  await pool.query(`create function "${schema}".crash() returns trigger language plpgsql as $$ begin raise exception 'crash'; end $$;
+    create trigger crash before update on "${schema}".dead_letters for each statement execute function "${schema}".crash()`);
+  await work();
+  await pool.query(`drop trigger crash on "${schema}".dead_letters`);
+}
+
 describe('a lease of a replay', { timeout: 120_000 }, () => {
   test('sends key, value and headers as they came, byte for byte, and its own two headers behind them', async () => {
     const world = await ReplayWorld.open(await freshDatabase(), { settings: { 'max.message.bytes': '4000000' } });
@@ -65,7 +74,7 @@ describe('a lease of a replay', { timeout: 120_000 }, () => {
       expect(after?.value === null ? null : after?.value.equals(before?.value ?? Buffer.alloc(0)), name).toBe(
         before?.value === null ? null : true,
       );
-      const ours = [header('weir-letter', String(index + 1)), header('weir-attempt', '2')];
+      const ours = [header('weir-letter', String(index + 1)), header('weir-attempt', '2'), header('weir-replay', 'r1')];
       expect(after?.headers, name).toEqual([...(before?.headers ?? []), ...ours]);
     }
     await world.pipeline.ingest();
@@ -129,13 +138,11 @@ describe('a lease of a replay', { timeout: 120_000 }, () => {
 
   test('that crashes between sending and marking sends twice, and one event results', async () => {
     const world = await ReplayWorld.open(await freshDatabase());
-    const { pool, schema } = world.database;
     const refused = Array.from({ length: 5 }, () => deviceless());
     await world.take(refused.map((value) => ({ key: 'u', value: json(value) })));
-    await pool.query(`create function "${schema}".crash() returns trigger language plpgsql as $$ begin raise exception 'crash'; end $$;
-      create trigger crash before update on "${schema}".dead_letters for each statement execute function "${schema}".crash()`);
-    await expect(world.replay({ repair: setDevice })).rejects.toThrow('crash');
-    await pool.query(`drop trigger crash on "${schema}".dead_letters`);
+    await withCrashOnUpdate(world, async () => {
+      await expect(world.replay({ repair: setDevice })).rejects.toThrow('crash');
+    });
     expect(await world.count(`dead_letters where status = 'open'`)).toBe(5);
     expect(await world.replay({ repair: setDevice })).toMatchObject({ sent: 5 });
     expect(await world.messagesFrom(5)).toHaveLength(10);
@@ -145,6 +152,27 @@ describe('a lease of a replay', { timeout: 120_000 }, () => {
     expect(await world.count('dead_letters')).toBe(5);
     // A third lease, from the beginning again, finds nothing of this replay.
     expect(await world.replay({ repair: setDevice })).toMatchObject({ sent: 0, done: true });
+  });
+
+  test('that crashes between sending and marking counts what the pipeline has taken in meanwhile as its own', async () => {
+    const world = await ReplayWorld.open(await freshDatabase());
+    const { pool, schema } = world.database;
+    const refused = [deviceless(), deviceless(), deviceless({ page: 'cellar' })];
+    await world.take(refused.map((value) => ({ key: 'u', value: json(value) })));
+    await withCrashOnUpdate(world, async () => {
+      await expect(world.replay({ repair: setDevice })).rejects.toThrow('crash');
+    });
+    await world.pipeline.ingest();
+    // The lease that is given again finds no open letter any more.
+    expect(await world.replay({ repair: setDevice })).toMatchObject({ sent: 0, done: true });
+    expect(await countOutcomes(pool, schema, 'r1')).toEqual({
+      sent: 3,
+      recovered: 2,
+      replaced: 1,
+      parked: 0,
+      undecided: 0,
+    });
+    expect(await world.count('dead_letters where replay is not null and sent_at is null')).toBe(0);
   });
 
   test('marks what the pipeline was faster with, and leaves its word', async () => {

@@ -99,7 +99,7 @@ test('the only event of a batch that PostgreSQL refuses becomes its dead letter'
 /** One message at each offset from 4 on, which repeats the letter of its offset + 100. */
 function replaying(...what: (number | 'garbage')[]): MicroBatch {
   const messages = what.map((each, index) => {
-    const headers = withReplayHeaders([], { letter: index + 104, attempt: 2 });
+    const headers = withReplayHeaders([], { letter: index + 104, attempt: 2, replay: 'r1' });
     return messageOf(index + 4, each === 'garbage' ? each : pageView({ event_id: uuid(each) }), { headers });
   });
   return formMicroBatch({ messages, fromOffset: 4, nextOffset: 4 + what.length }, judge, new RecentIdentities());
@@ -121,6 +121,6 @@ test('replays stay with their side of a cut, and that of a refused row has no ev
   const [first, second] = splitMicroBatch(batch);
   expect([...replaysOf(first), ...replaysOf(second)]).toEqual(replaysOf(batch));
   expect(replaysOf(refuseOnlyEvent(first, 'PostgreSQL refused the row.'))).toEqual([
-    { letter: 104, offset: 4, event: null },
+    { letter: 104, replay: 'r1', offset: 4, event: null },
   ]);
 });

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import type { Header } from '../../pipeline/message.ts';
-import { replayAttempt, replayedLetter, withReplayHeaders } from '../../pipeline/replay-headers.ts';
+import { replayAttempt, replayedLetter, sendingReplay, withReplayHeaders } from '../../pipeline/replay-headers.ts';
 
 const header = (name: string, value: string | null): Header => ({
   name,
@@ -13,19 +13,21 @@ const header = (name: string, value: string | null): Header => ({
 test('what a replay writes is read again, whatever headers the letter had', () => {
   const headers = fc.array(
     fc.record({
-      name: fc.oneof(fc.string(), fc.constantFrom('weir-letter', 'weir-attempt', 'trace')),
+      name: fc.oneof(fc.string(), fc.constantFrom('weir-letter', 'weir-attempt', 'weir-replay', 'trace')),
       value: fc.option(fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes))),
     }),
   );
   const ids = fc.maxSafeNat().filter((id) => id > 0);
+  const marks = fc.record({ letter: ids, attempt: fc.integer({ min: 1, max: 9 }), replay: fc.uuid() });
   fc.assert(
-    fc.property(headers, ids, fc.integer({ min: 1, max: 9 }), (given, letter, attempt) => {
-      const sent = withReplayHeaders(given, { letter, attempt });
-      expect([replayedLetter(sent), replayAttempt(sent)]).toEqual([letter, attempt]);
+    fc.property(headers, marks, (given, ours) => {
+      const sent = withReplayHeaders(given, ours);
+      const read = { letter: replayedLetter(sent), attempt: replayAttempt(sent), replay: sendingReplay(sent) };
+      expect(read).toEqual(ours);
       const others = given.filter(({ name }) => !name.startsWith('weir-'));
       expect(sent.filter(({ name }) => !name.startsWith('weir-'))).toEqual(others);
       // A replay of a replay carries one letter, not two.
-      expect(withReplayHeaders(sent, { letter, attempt })).toEqual(sent);
+      expect(withReplayHeaders(sent, ours)).toEqual(sent);
     }),
   );
 });

@@ -26,8 +26,11 @@ beforeEach(async () => {
 });
 
 /** A message at `offset` that repeats the letter. */
-const replay = (offset: number, value: unknown, { of = letter, ...changes }: Partial<Message> & { of?: number } = {}) =>
-  messageOf(offset, value, { headers: withReplayHeaders([], { letter: of, attempt: 2 }), ...changes });
+const replay = (
+  offset: number,
+  value: unknown,
+  { of = letter, by = 'r1', ...changes }: Partial<Message> & { of?: number; by?: string } = {},
+) => messageOf(offset, value, { headers: withReplayHeaders([], { letter: of, attempt: 2, replay: by }), ...changes });
 
 async function letterAt(offset: number): Promise<LetterRow | undefined> {
   return (await lettersOf(pipeline)).find(({ kafka_offset }) => Number(kafka_offset) === offset);
@@ -195,6 +198,30 @@ test.each([['0'], ['99999999'], ['9007199254740991'], ['9223372036854775807'], [
     expect(await letterAt(2)).toMatchObject({ status: 'open', parent: null, attempt: 1 });
   },
 );
+
+test.each([["x'; drop table y; --"], ['a'.repeat(41)], [''], ['r\u0000'], ['ä']])(
+  'the replay name %j of a stranger is left out, and the letter has its outcome',
+  async (name) => {
+    await pipeline.pool.query(`update ${pipeline.schema}.dead_letters set status = 'open', replay = null`);
+    const headers = [
+      { name: 'weir-letter', value: Buffer.from(String(letter)) },
+      { name: 'weir-replay', value: Buffer.from(name) },
+    ];
+    await held.commit([messageOf(1, pageView(), { headers })]);
+    expect(await letterAt(0)).toMatchObject({ status: 'recovered', replay: null });
+  },
+);
+
+test('a letter that is not marked yet has the replay that its message names; one that is keeps its mark', async () => {
+  await held.commit([replay(1, pageView(), { by: 'r2' })]);
+  expect(await letterAt(0)).toMatchObject({ status: 'recovered', replay: 'r1' });
+  await pipeline.pool.query(`update ${pipeline.schema}.dead_letters set status = 'open', replay = null`);
+  await held.commit([replay(2, pageView(), { by: 'r2' })]);
+  expect(await letterAt(0)).toMatchObject({ status: 'recovered', replay: 'r2' });
+  await pipeline.pool.query(`update ${pipeline.schema}.dead_letters set status = 'open', replay = null`);
+  await held.commit([replay(3, 'not json', { by: 'r3' })]);
+  expect(await letterAt(0)).toMatchObject({ status: 'replaced', replay: 'r3' });
+});
 
 test('a batch of strangers that all name letters goes in as any other', async () => {
   const strangers = Array.from({ length: 1_000 }, (_, index) =>

@@ -157,7 +157,7 @@ test('replays that are read again leave everything as it has become since', asyn
   const { pool, schema } = pipeline;
   await readOnce([messageOf(0, 'one'), messageOf(1, 'two')]);
   const [one, two] = (await lettersOf(pipeline)).map(({ id }) => id);
-  const of = (letter = 0) => ({ headers: withReplayHeaders([], { letter, attempt: 2 }) });
+  const of = (letter = 0) => ({ headers: withReplayHeaders([], { letter, attempt: 2, replay: 'r1' }) });
   const all = [
     messageOf(0, 'one'),
     messageOf(1, 'two'),
@@ -176,7 +176,7 @@ test('replays that are read again leave everything as it has become since', asyn
 test('a refused replay that is valid when it is read again recovers its own letter and the one it repeats', async () => {
   await readOnce([messageOf(0, 'one')]);
   const [letter] = await lettersOf(pipeline);
-  const replay = { headers: withReplayHeaders([], { letter: letter?.id ?? 0, attempt: 2 }) };
+  const replay = { headers: withReplayHeaders([], { letter: letter?.id ?? 0, attempt: 2, replay: 'r1' }) };
   await readOnce([messageOf(1, 'still one', replay)]);
   const event = pageView();
   await readAgain([messageOf(0, 'one'), messageOf(1, event, replay)]);

@@ -74,6 +74,7 @@ export type LetterRow = {
   readonly status: string;
   readonly attempt: number;
   readonly parent: number | null;
+  readonly replay: string | null;
   readonly note: string | null;
   readonly event_id: string | null;
   readonly event_at: string | null;
@@ -83,7 +84,7 @@ export type LetterRow = {
 /** All letters, by id. */
 export async function lettersOf({ pool, schema }: WindowedPipeline): Promise<LetterRow[]> {
   const { rows } = await pool.query<LetterRow>(
-    `select id::int, kafka_partition, kafka_offset, reason, status, attempt, parent::int, note, event_id,
+    `select id::int, kafka_partition, kafka_offset, reason, status, attempt, parent::int, replay, note, event_id,
        to_char(event_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_at, closed_at is not null as is_closed
        from ${schema}.dead_letters order by id`,
   );

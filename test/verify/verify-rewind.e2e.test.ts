@@ -94,12 +94,17 @@ test('a letter that is repaired through the topic is recovered, with its own byt
   const headers = withReplayHeaders([{ name: 'trace', value: Buffer.from([0, 255]) }], {
     letter: Number(before.id),
     attempt: 2,
+    replay: 'r1',
   });
   await topic.sendRaw([{ value: JSON.stringify(event), headers, partition: 1 }]);
   await pipeline.ingest();
-  const { status, event_id, event_at, closed_at, ...rest } = await read();
-  expect({ status, event_id }).toEqual({ status: 'recovered', event_id: event['event_id'] });
-  expect([event_at, closed_at]).toEqual([new Date('2026-03-01T10:04:30Z'), expect.any(Date)]);
+  const { status, event_id, event_at, closed_at, replay, sent_at, ...rest } = await read();
+  expect({ status, event_id, replay }).toEqual({ status: 'recovered', event_id: event['event_id'], replay: 'r1' });
+  expect([event_at, closed_at, sent_at]).toEqual([
+    new Date('2026-03-01T10:04:30Z'),
+    expect.any(Date),
+    expect.any(Date),
+  ]);
   expect(before).toMatchObject(rest);
   expect((await broken()).filter((name) => / dead letters$|^rejected$/.test(name))).toEqual([]);
 });
