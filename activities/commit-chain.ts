@@ -16,6 +16,7 @@ import { portionsOf } from '../pipeline/portion.ts';
 import { RecentIdentities } from '../pipeline/recent-identities.ts';
 import { BatchCommitter } from '../postgres/batch-committer.ts';
 import type { Committed, PreparedBatch } from '../postgres/batch-committer.ts';
+import type { SharedCommits } from '../postgres/shared-commits.ts';
 
 /** Where a chain stands; plain numbers, for heartbeats and metrics. `lagMs`: age of the last committed message while there are unread ones. */
 export type ChainProgress = {
@@ -31,6 +32,8 @@ export type ChainParts = {
   readonly reader: PartitionReader;
   readonly client: Client;
   readonly metrics: IngestMetrics;
+  /** Commits small batches together with other partitions'; absent: each alone. */
+  readonly shared?: SharedCommits | undefined;
 };
 
 /**
@@ -57,10 +60,10 @@ export class CommitChain {
   #lastTimestampMs: number | null = null;
 
   constructor(parts: ChainParts) {
-    const { spec, checkpoint, client } = parts;
+    const { spec, checkpoint, client, shared = null } = parts;
     this.#parts = parts;
     const { partition, epoch, reachedOffset } = checkpoint;
-    this.#committer = new BatchCommitter(client, { spec, partition, epoch, reachedOffset });
+    this.#committer = new BatchCommitter(client, { spec, partition, epoch, reachedOffset }, shared);
     const rules = { maxFutureMs: spec.maxFutureMs, retentionMs: spec.retentionMs };
     this.#judge = (message) => parseMessage(message, rules);
     this.#nextOffset = checkpoint.nextOffset;

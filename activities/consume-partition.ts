@@ -15,6 +15,7 @@ import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { FencedError } from '../postgres/batch-committer.ts';
 import { readCheckpoint, takeLease } from '../postgres/checkpoints.ts';
 import { openLeaseSession } from '../postgres/pool.ts';
+import type { SharedCommits } from '../postgres/shared-commits.ts';
 import { isConflict } from '../postgres/sqlstate.ts';
 import { CommitChain } from './commit-chain.ts';
 import type { ChainProgress } from './commit-chain.ts';
@@ -27,6 +28,8 @@ export type ConsumeDeps = {
   readonly kafkaBrokers: readonly string[];
   readonly metrics: IngestMetrics;
   readonly held: HeldLeases;
+  /** The leases of the process commit small batches together; each alone when absent. */
+  readonly shared?: SharedCommits;
   /** Where the lease is watched, so that one that is stuck is seen; nowhere when absent. */
   readonly loops?: LoopWatch;
 };
@@ -190,7 +193,7 @@ class Lease {
 
   /** One chain of commits, from the checkpoint to the end of the lease or the first failure. Opens and closes its parts. */
   async #ingestFrom(checkpoint: Checkpoint): Promise<void> {
-    const { postgresUrl, kafkaBrokers, metrics } = this.#deps;
+    const { postgresUrl, kafkaBrokers, metrics, shared } = this.#deps;
     const { spec, partition } = this.#input;
     const client = await openLeaseSession({ url: postgresUrl, partition });
     try {
@@ -203,7 +206,7 @@ class Lease {
       });
       this.#reader = reader;
       try {
-        const chain = new CommitChain({ spec, checkpoint, reader, client, metrics });
+        const chain = new CommitChain({ spec, checkpoint, reader, client, metrics, shared });
         await this.#withinDrainTime(
           chain.run(this.#goOn, (progress) => {
             this.#turnMs = performance.now();

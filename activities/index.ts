@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { LoopWatch } from '../observability/health-record.ts';
 import type { GeneratorMetrics } from '../observability/generator-metrics.ts';
 import type { CloseMetrics, IngestMetrics, LetterMetrics } from '../observability/metrics.ts';
+import type { SharedCommits } from '../postgres/shared-commits.ts';
 import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
 import { createAmendRange } from './amend-range.ts';
@@ -32,6 +33,8 @@ export type ActivityDeps = {
   readonly kafkaBrokers: readonly string[];
   /** The leases on partitions of this process; what spreads them looks here. */
   readonly held: HeldLeases;
+  /** Where these leases commit small batches together. */
+  readonly shared: SharedCommits;
   readonly metrics: {
     readonly ingest: IngestMetrics;
     readonly close: CloseMetrics;

@@ -13,6 +13,7 @@ import { encodeDeadLetters } from './dead-letters.ts';
 import { EventDays } from './event-days.ts';
 import { encodeEvents, encodeLateEvents } from './event-rows.ts';
 import { fusedCopy } from './fused-copy.ts';
+import type { SharedCommits } from './shared-commits.ts';
 import { quoteSchema } from './schema-name.ts';
 import { CLOSED_MEANWHILE, FENCED, isDataError, isDuplicate, sqlState } from './sqlstate.ts';
 
@@ -42,7 +43,10 @@ export type Committed = {
   readonly remarked: number;
 };
 
+type PlainCommit = { readonly step: Step; readonly copies: readonly Buffer[] };
 type Slot = { readonly events: CopyBuffer; readonly letters: CopyBuffer };
+/** A larger batch is worth a transaction, and goes in beside the others instead of behind them. */
+const MOST_SHARED_EVENTS = 500;
 const newSlot = (): Slot => ({ events: new CopyBuffer(), letters: new CopyBuffer() });
 
 /** closed_through moves about once a minute; a batch that meets more moves than this is stuck for another reason. */
@@ -56,14 +60,17 @@ const MOST_REMARKS = 20;
 export class BatchCommitter {
   readonly #client: pg.Client;
   readonly #claim: Claim;
+  readonly #shared: Pick<SharedCommits, 'commit'> | null;
   readonly #days: EventDays;
   readonly #lateRows = new CopyBuffer();
   #slots: [Slot, Slot] = [newSlot(), newSlot()];
   #closedThroughMs = Number.NEGATIVE_INFINITY;
 
-  constructor(client: pg.Client, claim: Claim) {
+  /** `shared`: lets small batches go in with those of other partitions. */
+  constructor(client: pg.Client, claim: Claim, shared: Pick<SharedCommits, 'commit'> | null = null) {
     this.#client = client;
     this.#claim = claim;
+    this.#shared = shared;
     this.#days = new EventDays(client, claim.spec.schema);
   }
 
@@ -107,12 +114,22 @@ export class BatchCommitter {
     if (late.length > 0) copies.push(this.#encodeLate(late));
     if (step.counts.rejected > 0) copies.push(letters);
     try {
-      await fusedCopy(this.#client, plainCommitSql(this.#claim, step), copies);
+      await this.#commitPlain(prepared, { step, copies });
       return { toOffset: batch.toOffset, counts: step.counts, staged: false, refused: 0 };
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
     return await this.#commitStaged(prepared, step);
+  }
+
+  async #commitPlain({ batch, events }: PreparedBatch, { step, copies }: PlainCommit): Promise<void> {
+    const alone = async (): Promise<void> => {
+      await fusedCopy(this.#client, plainCommitSql(this.#claim, step), copies);
+    };
+    const { recorded, late, rejected } = step.counts;
+    const isShareable = recorded > 0 && late + rejected === 0 && !batch.hasReplays;
+    if (this.#shared === null || !isShareable || recorded > MOST_SHARED_EVENTS) return await alone();
+    await this.#shared.commit({ claim: this.#claim, step, rows: events }, alone);
   }
 
   async #commitStaged({ batch, events, letters }: PreparedBatch, step: Step): Promise<Omit<Committed, 'remarked'>> {

@@ -5,7 +5,7 @@ import { must } from '../pipeline/ensure.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import type { Checkpoint } from '../pipeline/checkpoint.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { commitSqlStart } from './commit-sql.ts';
+import { commitSqlStart, sharedCommitSqlStart } from './commit-sql.ts';
 import { withTransaction } from './pool.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
@@ -155,7 +155,11 @@ async function raiseEpoch(client: pg.PoolClient, { schema, topic }: Where, parti
 async function endFrozenBatch(db: Queryable, where: Where, partition: number): Promise<void> {
   await db.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
-     where starts_with(query, $1) and state = 'active' and clock_timestamp() - query_start > $2 * interval '1 millisecond'`,
-    [commitSqlStart({ ...where, partition }), FROZEN_AFTER_MS],
+     where state = 'active' and clock_timestamp() - query_start > $2 * interval '1 millisecond' and (
+       starts_with(query, $1) or (
+         starts_with(query, $3) and strpos(split_part(substr(query, length($3)), '''', 1), $4) > 0
+       )
+     )`,
+    [commitSqlStart({ ...where, partition }), FROZEN_AFTER_MS, sharedCommitSqlStart(where), `,${partition},`],
   );
 }

@@ -2,6 +2,7 @@
 import { escapeLiteral } from 'pg';
 
 import type { Counts } from '../pipeline/checkpoint.ts';
+import { must } from '../pipeline/ensure.ts';
 import type { MicroBatch, Replay } from '../pipeline/micro-batch.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { DEAD_LETTER_COLUMNS } from './dead-letters.ts';
@@ -21,6 +22,9 @@ export type Claim = {
 };
 
 type CommitPlace = Pick<PipelineSpec, 'schema' | 'topic'> & { readonly partition: number };
+
+/** A batch of new, timely events and nothing else; `rows`: their COPY data. */
+export type SharedBatch = { readonly claim: Claim; readonly step: Step; readonly rows: Buffer };
 
 export type Step = {
   readonly batch: MicroBatch;
@@ -65,6 +69,29 @@ export function plainCommitSql(claim: Claim, step: Step): string {
   if (step.counts.rejected > 0) statements.push(copy(`${tables}.dead_letters`, DEAD_LETTER_COLUMNS));
   statements.push(...replayOutcomesSql({ schema: claim.spec.schema, partition: claim.partition }, step.replays));
   return statements.join(';\n');
+}
+
+/**
+ * How a transaction of several partitions' batches begins; behind it come the partitions between commas, then a quote. No
+ * more of a statement than its first kilobyte is shown in PostgreSQL's list of sessions.
+ */
+export function sharedCommitSqlStart({ schema, topic }: Omit<CommitPlace, 'partition'>): string {
+  return `select ${escapeLiteral(`${schema}/${topic}`)} as batches_of, ',`;
+}
+
+/** Sooner than a lease waits: one partition that is held up would hold up all. */
+const SHARED_LOCK_WAIT_MS = 1_000;
+
+/** Batches of one topic, at least one. COPY data: the events of all of them in one. */
+export function sharedCommitSql(batches: readonly SharedBatch[]): string {
+  const { spec } = must(batches[0], 'a batch to commit').claim;
+  const partitions = batches.map(({ claim }) => claim.partition).join(',');
+  return [
+    `${sharedCommitSqlStart(spec)}${partitions},' as partitions`,
+    `set local lock_timeout = ${SHARED_LOCK_WAIT_MS}`,
+    ...batches.map(({ claim, step }) => advance(claim, step, step.counts)),
+    copy(`${quoteSchema(spec.schema)}.events`, EVENT_COLUMNS),
+  ].join(';\n');
 }
 
 /** True when an earlier run of the partition has read some of the batch: its rows are there, as far as they came to be. */

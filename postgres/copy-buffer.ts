@@ -12,6 +12,15 @@ export function storableMs(ms: number): number {
   return Math.max(EARLIEST_MS, Math.min(LATEST_MS, ms));
 }
 
+/** What ends the rows: a row of -1 fields. */
+const TRAILER = Buffer.from([0xff, 0xff]);
+
+/** Several finished data of one table's columns as one. */
+export function joinCopies(copies: readonly Buffer[]): Buffer {
+  const rows = copies.map((data) => data.subarray(SIGNATURE.length, -TRAILER.length));
+  return Buffer.concat([SIGNATURE, ...rows, TRAILER]);
+}
+
 const TEXT_OID = 25;
 const INT4_OID = 23;
 const NUMERIC_BASE = 10_000;

@@ -21,6 +21,7 @@ import { messageOf } from '../pipeline/ensure.ts';
 import { TASK_QUEUES } from '../pipeline/ids.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { endPool, openPool } from '../postgres/pool.ts';
+import { SharedCommits } from '../postgres/shared-commits.ts';
 import { SPREAD_LOOK_EVERY_MS, keepSpread } from './spread.ts';
 import { PatientTries, connectPatiently } from './temporal-connection.ts';
 import { bundleOfSources } from './workflow-bundle.ts';
@@ -94,6 +95,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
           kafkaBrokers: addresses.kafka.brokers,
           metrics: options.metrics,
           held,
+          shared: new SharedCommits(pool),
           loops: health,
         });
         if ((options.roles ?? WORKER_ROLES).includes('ingest')) {

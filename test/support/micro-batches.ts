@@ -15,6 +15,7 @@ import type { Committed } from '../../postgres/batch-committer.ts';
 import { readRuns } from '../../postgres/checkpoint-runs.ts';
 import { ensureCheckpoint, readCheckpoint, takeLease } from '../../postgres/checkpoints.ts';
 import { clientConfig } from '../../postgres/pool.ts';
+import type { SharedCommits } from '../../postgres/shared-commits.ts';
 import { countPartitionRows } from '../../postgres/verify-partitions.ts';
 import type { WindowedPipeline } from './windowed-pipeline.ts';
 
@@ -30,15 +31,19 @@ export type HeldPartition = {
   commit(messages: readonly Message[], bounds?: { from?: number; to?: number }): Promise<Committed>;
 };
 
-/** Takes the lease of a partition, whose checkpoint begins at 0 unless it is there. */
-export async function holdPartition({ url, pool, spec }: WindowedPipeline, partition = 0): Promise<HeldPartition> {
+/** Takes the lease of a partition, whose checkpoint begins at 0 unless it is there. `shared`: commits with other partitions. */
+export async function holdPartition(
+  { url, pool, spec }: WindowedPipeline,
+  partition = 0,
+  shared: Pick<SharedCommits, 'commit'> | null = null,
+): Promise<HeldPartition> {
   await ensureCheckpoint(pool, spec, { partition, firstOffset: 0 });
   const { epoch, reachedOffset } = await takeLease(pool, spec, partition);
   const client = new Client(clientConfig({ url }));
   client.on('error', () => {});
   await client.connect();
   clients.push(client);
-  const committer = new BatchCommitter(client, { spec, partition, epoch, reachedOffset });
+  const committer = new BatchCommitter(client, { spec, partition, epoch, reachedOffset }, shared);
   return {
     client,
     commit: (messages, bounds) => committer.commit(committer.prepare(microBatch(messages, bounds))),
