@@ -22,6 +22,8 @@ const FULL_MS = 15_000;
 const FULL_WITHIN_MS = 60_000;
 const SPARE_MB = 24;
 const MB = 1_048_576;
+/** Timeline and place of a WAL segment, which sort by name. */
+const SEGMENT = /^[0-9A-F]{24}$/;
 
 /** The index of the day's events lies on a small disk while that is full: what needs another page of it fails with 53100. */
 export async function fillTableDisk(world: ChaosWorld): Promise<Injection> {
@@ -69,6 +71,7 @@ export async function fillWalDisk(world: ChaosWorld): Promise<Injection> {
   });
   const wal = join(data.path, 'pg_wal');
   await endPostgres(world);
+  dropSpareSegments(wal);
   const disk = openDisk(world, 'wal-disk', { ...data, megabytes: megabytesOf(wal) + 4 * SPARE_MB });
   moveFolder(wal, join(disk.path, 'pg_wal'));
   symlinkSync(join(disk.path, 'pg_wal'), wal);
@@ -149,6 +152,17 @@ async function spendWal(world: ChaosWorld): Promise<void> {
       `select pg_logical_emit_message(false, 'chaos', repeat('x', ${MB})) from generate_series(1, 4)`,
     );
   }).catch(() => {});
+}
+
+/**
+ * Segments behind the one that was written last: old ones that the server has put there for later, by the gigabyte after a
+ * while. They would be room on the full disk. A server that has ended in order needs none of them.
+ */
+function dropSpareSegments(wal: string): void {
+  const segments = readdirSync(wal).filter((name) => SEGMENT.test(name));
+  const writtenMs = (name: string): number => statSync(join(wal, name)).mtimeMs;
+  const last = segments.toSorted((one, other) => writtenMs(one) - writtenMs(other)).at(-1) ?? '';
+  for (const name of segments) if (name > last) rmSync(join(wal, name));
 }
 
 function megabytesOf(folder: string): number {
