@@ -39,6 +39,9 @@ export type BenchOptions = {
   readonly keep: boolean;
 };
 
+/** Settings of a bench's pipeline that are its own; partitions are idle after 30 s unless it says otherwise. */
+type Times = Pick<PipelineSpec, 'latenessMs'> & Partial<Pick<PipelineSpec, 'idleAfterMs'>>;
+
 /** Everything is named anew, so that runs do not meet. */
 export class BenchPipeline {
   readonly options: BenchOptions;
@@ -49,7 +52,7 @@ export class BenchPipeline {
   readonly #queues: { ingest: string; windows: string; generator: string };
   readonly #processes: WorkerProcess[] = [];
 
-  private constructor(options: BenchOptions, connection: Connection, latenessMs: number) {
+  private constructor(options: BenchOptions, connection: Connection, times: Times) {
     const id = randomUUID();
     this.options = options;
     this.#connection = connection;
@@ -59,8 +62,8 @@ export class BenchPipeline {
     this.spec = {
       topic: `bench-${id}`,
       schema: `bench_${id.replaceAll('-', '').slice(0, 16)}`,
-      latenessMs,
       idleAfterMs: 30_000,
+      ...times,
       maxFutureMs: 300_000,
       amendHorizonMs: 86_400_000,
       amendIntervalMs: 10_000,
@@ -69,9 +72,9 @@ export class BenchPipeline {
   }
 
   /** Makes the topic and the tables. */
-  static async open(options: BenchOptions, latenessMs: number): Promise<BenchPipeline> {
+  static async open(options: BenchOptions, times: Times): Promise<BenchPipeline> {
     const connection = await Connection.connect({ address: options.addresses.temporal.address });
-    const bench = new BenchPipeline(options, connection, latenessMs);
+    const bench = new BenchPipeline(options, connection, times);
     const { brokers } = options.addresses.kafka;
     const { topic, schema } = bench.spec;
     await migrate({ url: options.addresses.postgres.url, schema });
@@ -108,6 +111,19 @@ export class BenchPipeline {
       taskQueue: this.#queues.windows,
       args: [{ spec: this.spec, options: { taskQueues: this.#queues } }],
     });
+  }
+
+  /** Lets every partition commit the batch in hand and rest; what has passed goes on closing. Throws when one does not rest. */
+  async pause(): Promise<void> {
+    const pipeline = this.client.workflow.getHandle(pipelineId(this.spec.topic));
+    const { phase } = await pipeline.executeUpdate<{ phase: string }, []>('pause');
+    if (phase !== 'paused') {
+      throw new Error(`The pipeline of the bench is ${phase} after it was asked to pause; see the log of its worker.`);
+    }
+  }
+
+  async resume(): Promise<void> {
+    await this.client.workflow.getHandle(pipelineId(this.spec.topic)).executeUpdate('resume');
   }
 
   /** Starts a paced generator; returns how to end it. */

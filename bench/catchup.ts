@@ -45,7 +45,9 @@ const LOOK_EVERY_MS = 100;
 
 /** Fills a topic, ingests it, verifies it. */
 export async function benchCatchup(options: CatchupOptions): Promise<CatchupOutcome> {
-  const bench = await BenchPipeline.open(options, options.eventsOnly ? NOTHING_CLOSES_MS : LATENESS_MS);
+  const bench = await BenchPipeline.open(options, {
+    latenessMs: options.eventsOnly ? NOTHING_CLOSES_MS : LATENESS_MS,
+  });
   try {
     const bytes = await fillTopic(bench, options);
     const worker = await bench.startWorker(['ingest', 'windows']);

@@ -70,7 +70,7 @@ export async function benchClose(options: CloseOptions): Promise<CloseOutcome> {
   const costs: CloseCost[] = [];
   let circumstances: Circumstances | null = null;
   for (const open of options.open) {
-    const bench = await BenchPipeline.open({ ...options, partitions: 1 }, LATENESS_MS);
+    const bench = await BenchPipeline.open({ ...options, partitions: 1 }, { latenessMs: LATENESS_MS });
     try {
       circumstances ??= await readCircumstances(bench, null);
       costs.push(await measure(bench, { ...options, openSessions: open }));

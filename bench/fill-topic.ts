@@ -26,32 +26,50 @@ const DISORDER = { disorder: 0.02, duplicates: 0.005, malformed: 0.001, late: 0.
 
 /** Returns the bytes of all values. */
 export async function fillTopic(bench: BenchPipeline, filling: Filling): Promise<number> {
-  const { events } = filling;
+  const { events, eventRate } = filling;
+  const fill = createFiller(bench, filling, Date.now() - Math.ceil((events / eventRate) * 1000));
+  return await fill(0, events);
+}
+
+/**
+ * For a topic that is filled piece by piece: the returned function appends the messages from an index up to, not including,
+ * another, and returns the bytes of their values. Message 0 has the event time `startTimeMs` (epoch ms).
+ */
+export function createFiller(
+  bench: BenchPipeline,
+  filling: Filling,
+  startTimeMs: number,
+): (from: number, to: number) => Promise<number> {
   const { addresses, report } = bench.options;
-  const messages = messagesOf(bench.spec.topic, filling);
-  const writer = await openEventWriter({ brokers: addresses.kafka.brokers, topic: bench.spec.topic });
-  try {
-    let bytes = 0;
-    let written: Promise<void> = Promise.resolve();
-    for (let at = 0; at < events; at += MESSAGES_PER_WRITE) {
-      const next = messages(at, Math.min(events, at + MESSAGES_PER_WRITE));
-      for (const { value } of next) bytes += value.length;
-      // The next messages are made while the broker takes these.
+  const messages = messagesOf(bench.spec.topic, filling, startTimeMs);
+  return async (from, to) => {
+    const writer = await openEventWriter({ brokers: addresses.kafka.brokers, topic: bench.spec.topic });
+    try {
+      let bytes = 0;
+      let written: Promise<void> = Promise.resolve();
+      for (let at = from; at < to; at += MESSAGES_PER_WRITE) {
+        const next = messages(at, Math.min(to, at + MESSAGES_PER_WRITE));
+        for (const { value } of next) bytes += value.length;
+        // The next messages are made while the broker takes these.
+        await written;
+        written = writer.write(next);
+      }
       await written;
-      written = writer.write(next);
+      report(`The topic holds ${to} messages`);
+      return bytes;
+    } finally {
+      await writer.close();
     }
-    await written;
-    report(`The topic holds ${events} messages`);
-    return bytes;
-  } finally {
-    await writer.close();
-  }
+  };
 }
 
 /** The messages from an index up to, not including, another. */
-function messagesOf(topic: string, filling: Filling): (from: number, to: number) => ProducedMessage[] {
+function messagesOf(
+  topic: string,
+  filling: Filling,
+  startTimeMs: number,
+): (from: number, to: number) => ProducedMessage[] {
   const { events, seed, users, eventRate, data, ids, inOrder } = filling;
-  const startTimeMs = Date.now() - Math.ceil((events / eventRate) * 1000);
   if (data === 'plain') {
     const spec = { seed, users, eventRate, startTimeMs, ids, disordered: !inOrder };
     return (from, to) => Array.from({ length: to - from }, (_, nth) => plainMessage(spec, from + nth));

@@ -50,7 +50,7 @@ const MADE = 200_000;
 /** One generator at a time, in a worker of its own; what counts is what the topic holds. */
 export async function benchGenerator(options: GeneratorBenchOptions): Promise<GeneratorOutcome> {
   const { rates, seed, users, partitions } = options;
-  const bench = await BenchPipeline.open(options, LATENESS_MS);
+  const bench = await BenchPipeline.open(options, { latenessMs: LATENESS_MS });
   try {
     const worker = await bench.startWorker(['generator']);
     const { brokers } = options.addresses.kafka;

@@ -7,6 +7,7 @@ export const BUCKET_GROWTH = 1.02;
 export type Percentiles = {
   readonly events: number;
   readonly p50: number;
+  readonly p90: number;
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
@@ -39,6 +40,6 @@ export class LatencyBuckets {
       }
       return 0;
     };
-    return { events, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: this.#maxMs };
+    return { events, p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), max: this.#maxMs };
   }
 }

@@ -100,10 +100,11 @@ export class LatencyProbe {
     // One that failed is heard of once.
     this.#harvesting = Promise.resolve();
     await harvesting;
-    const { events, p50, p95, p99, max } = buckets.percentiles();
+    const { events, p50, p90, p95, p99, max } = buckets.percentiles();
     return {
       events,
       p50: round(p50),
+      p90: round(p90),
       p95: round(p95),
       p99: round(p99),
       max: round(max),

@@ -1,19 +1,19 @@
 // Live: how long after it was due an event can be read in PostgreSQL, at a steady rate, and what that costs.
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { createGeneratorSpec } from '../generator/generator-spec.ts';
 import type { PartitionOffsets } from '../kafka/topics.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { BenchPipeline } from './bench-pipeline.ts';
 import type { BenchOptions } from './bench-pipeline.ts';
-import { isIngested, verifyBench } from './catchup.ts';
+import { verifyBench } from './catchup.ts';
 import { round, serverParts, startCpuMeter } from './cpu-meter.ts';
-import type { CpuPerEvent } from './cpu-meter.ts';
+import type { CpuPerEvent, Parts } from './cpu-meter.ts';
 import { LatencyProbe } from './latency-probe.ts';
 import type { Latency } from './latency-probe.ts';
 import { readCircumstances } from './outcome.ts';
 import type { Circumstances, Verified } from './outcome.ts';
 import { peakMemoryMiB } from './process-cpu.ts';
+import { generateSteadily } from './steady-rate.ts';
 
 export type LiveOptions = BenchOptions & {
   readonly rate: number;
@@ -46,37 +46,29 @@ export type LiveOutcome = Circumstances & {
 const LATENESS_MS = 20_000;
 /** Before measuring: connections open, statements planned, code compiled. */
 const WARM_UP_MS = 10_000;
-const LOOK_EVERY_MS = 100;
-const SHARES = { disorder: 0.02, duplicates: 0.005, malformed: 0.001, late: 0.002 };
 
 type Position = { readonly produced: number; readonly committed: number };
 
 /** Generates at a rate, ingests at the same time, verifies. The generator has a process of its own. */
 export async function benchLive(options: LiveOptions): Promise<LiveOutcome> {
   const { rate, seed, users, partitions, report } = options;
-  const bench = await BenchPipeline.open(options, LATENESS_MS);
+  const bench = await BenchPipeline.open(options, { latenessMs: LATENESS_MS });
   try {
     const worker = await bench.startWorker(['ingest', 'windows']);
-    const generator = await bench.startWorker(['generator']);
     await bench.startPipeline();
-    const { topic } = bench.spec;
-    const stopGenerator = await bench.startGenerator(
-      createGeneratorSpec({ name: topic, topic, seed, rate, users, ...SHARES }),
-    );
+    const { generator, drain } = await generateSteadily(bench, { rate, seed, users });
     report(`The generator makes ${rate} events a second; measuring begins in ${WARM_UP_MS / 1000} s`);
     await wait(WARM_UP_MS);
     const { brokers } = options.addresses.kafka;
     const servers = serverParts({ brokers, postgresUrl: options.addresses.postgres.url });
     const circumstances = await readCircumstances(bench, servers.broker);
-    const measured = await measure(bench, options.seconds, {
+    const measured = await measureLive(bench, options.seconds, {
       worker: worker.pid,
       generator: generator.pid,
       ...servers,
     });
     const workerPeakMiB = peakMemoryMiB(worker.pid);
-    await stopGenerator();
-    const ends = await bench.offsets();
-    while (!(await isIngested(bench, ends))) await wait(LOOK_EVERY_MS);
+    await drain();
     const latencyMs = await measured.latency();
     await bench.stopPipeline();
     report('Measured; verifying');
@@ -97,21 +89,19 @@ export async function benchLive(options: LiveOptions): Promise<LiveOutcome> {
   }
 }
 
+type LiveFigures = Pick<
+  LiveOutcome,
+  'produced' | 'committed' | 'seconds' | 'producedPerSecond' | 'committedPerSecond' | 'lag' | 'cpuMicrosecondsPerEvent'
+>;
+
 type Measured = {
-  readonly figures: Pick<
-    LiveOutcome,
-    | 'produced'
-    | 'committed'
-    | 'seconds'
-    | 'producedPerSecond'
-    | 'committedPerSecond'
-    | 'lag'
-    | 'cpuMicrosecondsPerEvent'
-  >;
+  readonly figures: LiveFigures;
+  /** Counts what the probe saw; to be called once, when that disturbs nothing any more. */
   readonly latency: () => Promise<Latency>;
 };
 
-async function measure(bench: BenchPipeline, seconds: number, parts: Record<string, number | null>): Promise<Measured> {
+/** Watches a pipeline at a steady rate for some seconds; `parts` are the processes whose CPU time is read. */
+export async function measureLive(bench: BenchPipeline, seconds: number, parts: Parts): Promise<Measured> {
   const cpuUsed = startCpuMeter(parts);
   const probe = await LatencyProbe.start(bench.options.addresses.postgres.url, bench.spec);
   const from = await position(bench);

@@ -57,7 +57,7 @@ const SHARES = { disorder: 0.02, duplicates: 0.005, malformed: 0.001, late: 0.00
 /** Generates at a rate, ingests at the same time, samples, verifies. Returns what it measured also when it is interrupted. */
 export async function benchSoak(options: SoakOptions): Promise<SoakOutcome> {
   const { rate, seed, users, partitions, report } = options;
-  const bench = await BenchPipeline.open(options, LATENESS_MS);
+  const bench = await BenchPipeline.open(options, { latenessMs: LATENESS_MS });
   try {
     const worker = await bench.startWorker(['ingest', 'windows']);
     const generator = await bench.startWorker(['generator']);

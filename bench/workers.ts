@@ -61,7 +61,7 @@ const SHARES = { disorder: 0.02, duplicates: 0.005, malformed: 0.001, late: 0.00
 /** Starts the workers, kills one, starts it again, verifies. The generator has a process of its own. */
 export async function benchWorkers(options: WorkersOptions): Promise<WorkersOutcome> {
   const { rate, seed, users, partitions, workers, report } = options;
-  const bench = await BenchPipeline.open(options, LATENESS_MS);
+  const bench = await BenchPipeline.open(options, { latenessMs: LATENESS_MS });
   const watch = new StandstillWatch(bench.pool, bench.spec);
   try {
     const crew: WorkerProcess[] = [];

@@ -22,6 +22,7 @@ test('percentiles are within one per cent of the sorted values, and the largest 
       expect(found.max).toBe(sorted.at(-1));
       for (const [name, share] of [
         ['p50', 0.5],
+        ['p90', 0.9],
         ['p95', 0.95],
         ['p99', 0.99],
       ] as const) {
@@ -33,5 +34,5 @@ test('percentiles are within one per cent of the sorted values, and the largest 
 });
 
 test('without events everything is 0', () => {
-  expect(new LatencyBuckets().percentiles()).toEqual({ events: 0, p50: 0, p95: 0, p99: 0, max: 0 });
+  expect(new LatencyBuckets().percentiles()).toEqual({ events: 0, p50: 0, p90: 0, p95: 0, p99: 0, max: 0 });
 });

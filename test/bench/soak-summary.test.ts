@@ -13,7 +13,7 @@ function interval(minute: number, { commitMs, workerMiB }: { commitMs: number; w
     producedPerSecond: 5000,
     committedPerSecond: 5000,
     commitMs: { count: 10, p50: commitMs / 2, p99: commitMs },
-    readableMs: { events: 10, p50: 20, p95: 60, p99: 80, max: 100, resolution: 4 },
+    readableMs: { events: 10, p50: 20, p90: 20, p95: 60, p99: 80, max: 100, resolution: 4 },
     memoryMiB: { worker: workerMiB, broker: null },
     heapUsedMiB: { worker: 100, generator: 80 },
     deadRows: 50 * minute,
