@@ -13,11 +13,14 @@ import type { Filling } from './fill-topic.ts';
 import { readCircumstances, summarizeVerification } from './outcome.ts';
 import type { Circumstances, Verified } from './outcome.ts';
 import { peakMemoryMiB } from './process-cpu.ts';
+import type { WorkerProcess } from './worker-process.ts';
 
 export type CatchupOptions = BenchOptions &
   Filling & {
     /** Nothing closes while events are taken in. */
     readonly eventsOnly: boolean;
+    /** Worker processes, at least one. */
+    readonly workers: number;
   };
 
 /** `closed` is null where nothing closes. */
@@ -29,11 +32,13 @@ export type CatchupOutcome = Circumstances &
     readonly bytesPerEvent: number;
     readonly partitions: number;
     readonly eventsOnly: boolean;
+    readonly workers: number;
     /** From the start of the pipeline's workflow: until the last commit, and until the last window was closed. */
     readonly seconds: Took;
     readonly eventsPerSecond: Took;
     /** Over all of that time; `machine` is everything together. */
     readonly cpuMicrosecondsPerEvent: CpuPerEvent;
+    /** Of the one that took most. */
     readonly workerPeakMiB: number;
     readonly verify: Verified;
   };
@@ -50,17 +55,18 @@ export async function benchCatchup(options: CatchupOptions): Promise<CatchupOutc
   });
   try {
     const bytes = await fillTopic(bench, options);
-    const worker = await bench.startWorker(['ingest', 'windows']);
-    options.report('The worker polls; the pipeline starts');
+    const workers = [await bench.startWorker(['ingest', 'windows'])];
+    while (workers.length < options.workers) workers.push(await bench.startWorker(['ingest', 'windows']));
+    options.report('The workers poll; the pipeline starts');
     const servers = serverParts({
       brokers: options.addresses.kafka.brokers,
       postgresUrl: options.addresses.postgres.url,
     });
     const circumstances = await readCircumstances(bench, servers.broker);
-    const cpuUsed = startCpuMeter({ worker: worker.pid, ...servers });
+    const cpuUsed = startCpuMeter({ ...workerParts(workers), ...servers });
     const took = await runToEnd(bench, options);
     const cpu = cpuUsed(options.events);
-    const workerPeakMiB = peakMemoryMiB(worker.pid);
+    const workerPeakMiB = Math.max(...workers.map(({ pid }) => peakMemoryMiB(pid)));
     await bench.stopPipeline();
     options.report(`Done after ${took.total.toFixed(1)} s; verifying`);
     const { events, seed, users, eventRate, data, ids, inOrder, partitions, eventsOnly } = options;
@@ -76,6 +82,7 @@ export async function benchCatchup(options: CatchupOptions): Promise<CatchupOutc
       inOrder,
       partitions,
       eventsOnly,
+      workers: workers.length,
       bytesPerEvent: round(bytes / events),
       seconds: eachOf(took, round),
       eventsPerSecond: eachOf(took, (seconds) => Math.round(events / seconds)),
@@ -86,6 +93,11 @@ export async function benchCatchup(options: CatchupOptions): Promise<CatchupOutc
   } finally {
     await bench.close();
   }
+}
+
+/** Each by its own name: worker, worker2, and so on. */
+function workerParts(workers: readonly WorkerProcess[]): Record<string, number> {
+  return Object.fromEntries(workers.map(({ pid }, index) => [index === 0 ? 'worker' : `worker${index + 1}`, pid]));
 }
 
 function eachOf({ ingested, closed }: Took, of: (seconds: number) => number): Took {

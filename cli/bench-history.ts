@@ -26,6 +26,7 @@ export function catchupCommand(): Command {
         .default('plain'),
     )
     .addOption(new Option('--ids <version>', 'uuids of plain events').choices(['v4', 'v7']).default('v7'))
+    .option('--workers <number>', 'worker processes', parsedBy(amount(1, 16)), 1)
     .option('--in-order', 'nothing repeated, early, late or malformed', false)
     .option('--events-only', 'no window closes', false)
     .action(async (flags: CatchupFlags, command: Command) => {
@@ -40,6 +41,7 @@ type CatchupFlags = Shared & {
   readonly eventRate: number;
   readonly data: 'plain' | 'shop';
   readonly ids: 'v4' | 'v7';
+  readonly workers: number;
   readonly inOrder: boolean;
   readonly eventsOnly: boolean;
 };
