@@ -1,0 +1,199 @@
+// The costs that no bench measures alone, fitted to two measured points; and the model held to the others.
+import { must } from '../../pipeline/ensure.ts';
+import { simulate } from '../simulate.ts';
+import type { Simulated } from '../simulate.ts';
+import { costsOf } from './measured-costs.ts';
+import type { CatchUpResult, Closing, LiveResult, Measured } from './measured-costs.ts';
+import type { Costs, Plan } from './plan.ts';
+import { splitCosts } from './split-costs.ts';
+import type { RunOfBatches } from './split-costs.ts';
+
+/** One figure as the model gives it and as a bench measured it; `isFitted`: the model was made to give it. */
+export type Comparison = {
+  readonly what: string;
+  readonly unit: string;
+  readonly modelled: number;
+  readonly measured: number;
+  readonly isFitted: boolean;
+};
+
+const FITTED_RATE = 5_000;
+const ROUNDS = 5;
+/** When the live bench was measured: activities/commit-chain.ts. */
+const LEAST_TURN_MS = 5;
+
+type FittedCosts = Pick<
+  Costs,
+  'workerPerTurn' | 'workerPerTransaction' | 'postgresPerCheckpoint' | 'postgresPerTransaction'
+>;
+
+/** What was measured, and what is fitted to it. */
+export function fittedCosts(measured: Measured, closing: Closing): Costs {
+  return { ...costsOf(measured, closing), ...fittedParts(measured) };
+}
+
+/**
+ * What a turn, a transaction and a checkpoint cost, whatever they hold, so that the model spends the CPU time of the live bench
+ * at 5,000 events a second, both where small batches share transactions and where each had its own. Whatever workers and
+ * PostgreSQL do beside (heartbeats, autovacuum) is in it.
+ */
+function fittedParts(measured: Measured): FittedCosts {
+  const plain = costsOf(measured, 'plain');
+  let fitted = refitted(measured, plain);
+  for (let round = 1; round < ROUNDS; round += 1) {
+    fitted = middle(fitted, refitted(measured, { ...plain, ...fitted }));
+  }
+  return fitted;
+}
+
+/** What the costs must be for as many turns and transactions as these ones lead to. */
+function refitted({ live, liveAlone }: Measured, costs: Costs): FittedCosts {
+  const shared = runsAt(fittedPoint(live), true, costs);
+  const alone = runsAt(fittedPoint(liveAlone), false, costs);
+  const worker = splitCosts(shared.worker, alone.worker);
+  const postgres = splitCosts(shared.postgres, alone.postgres);
+  return {
+    workerPerTurn: worker.perBatch,
+    workerPerTransaction: worker.perTransaction,
+    postgresPerCheckpoint: postgres.perBatch,
+    postgresPerTransaction: postgres.perTransaction,
+  };
+}
+
+/** Half the way: dearer turns become fewer, so that a whole step goes beyond what it looks for. */
+function middle(one: FittedCosts, other: FittedCosts): FittedCosts {
+  return {
+    workerPerTurn: (one.workerPerTurn + other.workerPerTurn) / 2,
+    workerPerTransaction: (one.workerPerTransaction + other.workerPerTransaction) / 2,
+    postgresPerCheckpoint: (one.postgresPerCheckpoint + other.postgresPerCheckpoint) / 2,
+    postgresPerTransaction: (one.postgresPerTransaction + other.postgresPerTransaction) / 2,
+  };
+}
+
+/** Turns and transactions of a run with these costs, and what was measured beyond what its events cost. */
+function runsAt(
+  live: LiveResult,
+  sharesCommits: boolean,
+  costs: Costs,
+): { readonly worker: RunOfBatches; readonly postgres: RunOfBatches } {
+  const found = simulate(planOfLive(live, sharesCommits), costs);
+  const batches = 1 / found.eventsPerBatch;
+  const transactions = found.transactionsPerSecond / found.eventsPerSecond;
+  const { worker, postgres } = live.cpuMicrosecondsPerEvent;
+  const closes = found.microsecondsPerEvent['closes'] ?? 0;
+  return {
+    worker: { batches, transactions, microseconds: worker - costs.workerPerEvent },
+    postgres: { batches, transactions, microseconds: postgres - costs.postgresPerEvent - closes },
+  };
+}
+
+/** The model and the benches, side by side: CPU time and latency at each live rate, and the three catch-ups. */
+export function compare(measured: Measured): Comparison[] {
+  const { live, liveAlone, eventsOnly, plain, shop } = measured;
+  const fitted = fittedParts(measured);
+  const costs = { ...costsOf(measured, 'plain'), ...fitted };
+  return [
+    ...live.flatMap((result) => compareLive(result, true, costs)),
+    ...liveAlone.flatMap((result) => compareLive(result, false, costs)),
+    ...compareCatchUp('catch-up, events only', eventsOnly, {
+      ...costs,
+      workerPerEvent: eventsOnly.cpuMicrosecondsPerEvent.worker,
+      brokerPerEvent: eventsOnly.cpuMicrosecondsPerEvent.broker,
+    }),
+    ...compareCatchUp('catch-up, plain', plain, costs),
+    ...compareCatchUp('catch-up, shop', shop, { ...costsOf(measured, 'shop'), ...fitted }),
+  ];
+}
+
+function compareLive(result: LiveResult, sharesCommits: boolean, costs: Costs): Comparison[] {
+  const found = simulate(planOfLive(result, sharesCommits), costs);
+  const isFitted = result.rate === FITTED_RATE;
+  const { worker, postgres } = result.cpuMicrosecondsPerEvent;
+  // The bench's reader looks so often: a commit is seen half of that later.
+  const seenAfterMs = result.latencyMs.resolution / 2;
+  const rows = [
+    ['worker', 'us/event', workerOf(found), worker],
+    ['PostgreSQL', 'us/event', postgresOf(found), postgres],
+    ['lag p50', 'ms', found.lagMs.p50 + seenAfterMs, result.latencyMs.p50],
+    ['lag p99', 'ms', found.lagMs.p99 + seenAfterMs, result.latencyMs.p99],
+  ] as const;
+  return rows.map(([what, unit, modelled, actual]) => ({
+    what: `live ${result.rate}/s${sharesCommits ? '' : ' alone'}, ${what}`,
+    unit,
+    modelled,
+    measured: actual,
+    isFitted: isFitted && unit === 'us/event',
+  }));
+}
+
+function compareCatchUp(what: string, result: CatchUpResult, costs: Costs): Comparison[] {
+  const { events, eventsPerSecond } = result;
+  const closes = eventsPerSecond.closed !== null;
+  const { history } = simulate({ ...planOfCatchUp(result), closes }, costs);
+  const of = (reached: string, seconds: number, measured: number): Comparison => ({
+    what: `${what}, ${reached}`,
+    unit: 'events/s',
+    modelled: events / seconds,
+    measured,
+    isFitted: false,
+  });
+  const ingested = of('ingested', history.ingested, eventsPerSecond.ingested);
+  return eventsPerSecond.closed === null
+    ? [ingested]
+    : [ingested, of('closed', history.closed, eventsPerSecond.closed)];
+}
+
+const workerOf = ({ microsecondsPerEvent }: Simulated): number => microsecondsPerEvent['worker'] ?? 0;
+const postgresOf = ({ microsecondsPerEvent }: Simulated): number =>
+  (microsecondsPerEvent['commits'] ?? 0) + (microsecondsPerEvent['closes'] ?? 0);
+
+function fittedPoint(results: readonly LiveResult[]): LiveResult {
+  return must(
+    results.find(({ rate }) => rate === FITTED_RATE),
+    'the live bench that the model is fitted to',
+  );
+}
+
+/** One worker process, one PostgreSQL, one broker on the machine of the bench. */
+function onOneMachine({ partitions, machine }: { partitions: number; machine: { cores: number } }): Plan {
+  return {
+    rate: 0,
+    partitions,
+    topics: 1,
+    workers: 1,
+    shards: 1,
+    shardCores: machine.cores,
+    sharedCores: machine.cores,
+    background: {},
+    skew: 0,
+    seed: 1,
+    warmUpSeconds: 0,
+    seconds: 0,
+    latenessSeconds: 20,
+    leastTurnMs: LEAST_TURN_MS,
+    sharesCommits: true,
+    history: null,
+    closes: true,
+    outage: null,
+    workerDiesAt: null,
+  };
+}
+
+function planOfLive(result: LiveResult, sharesCommits: boolean): Plan {
+  const { rate, seconds, cpuMicrosecondsPerEvent: cpu } = result;
+  const cores = (microseconds: number): number => (microseconds * rate) / 1e6;
+  return {
+    ...onOneMachine(result),
+    rate,
+    sharesCommits,
+    warmUpSeconds: 10,
+    seconds,
+    // Measured, not modelled: what the generator and the broker took beside.
+    background: { generator: cores(cpu.generator), brokerAtWork: cores(cpu.broker) },
+  };
+}
+
+function planOfCatchUp(result: CatchUpResult): Plan {
+  const { eventRate, events } = result;
+  return { ...onOneMachine(result), rate: eventRate, history: events };
+}
