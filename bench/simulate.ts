@@ -96,13 +96,12 @@ class Simulation {
   #startWorker(nth: number): Worker {
     return new Worker(
       new Thread(around(this.#workerCpus, nth)),
-      (thread, clock) =>
+      (clock) =>
         new SharedCommits({
           queue: this.#queue,
           costs: this.#costs,
           assumptions: this.#assumptions,
           sharesCommits: this.#plan.sharesCommits,
-          thread,
           clock,
           postgres: clock.postgres,
           onTransaction: () => this.#record.transaction(),

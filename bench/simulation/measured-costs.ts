@@ -94,7 +94,6 @@ export function costsOf(measured: Measured, closing: Closing): Costs {
   return {
     workerPerEvent: ofCatchUp.cpuMicrosecondsPerEvent.worker,
     workerPerTurn: 0,
-    workerPerTransaction: 0,
     postgresPerEvent: alone.postgres,
     postgresPerCheckpoint: 0,
     postgresPerTransaction: 0,

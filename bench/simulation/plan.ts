@@ -3,10 +3,8 @@
 /** CPU microseconds. Where each comes from is in measured-costs.ts. */
 export type Costs = {
   readonly workerPerEvent: number;
-  /** A turn is one fetch, parsed and encoded, whatever it holds. */
+  /** A turn is one fetch, parsed, encoded and sent, whatever it holds. */
   readonly workerPerTurn: number;
-  /** A query sent and its answer read, however many partitions' batches are in it. */
-  readonly workerPerTransaction: number;
   readonly postgresPerEvent: number;
   /** Of each batch in a transaction. */
   readonly postgresPerCheckpoint: number;

@@ -11,7 +11,6 @@ export type CommitParts = {
   readonly assumptions: Assumptions;
   /** False: each batch in a transaction of its own, whatever its size, and none waits for another. */
   readonly sharesCommits: boolean;
-  readonly thread: Runner;
   readonly clock: Pick<TopicClock, 'enter' | 'leave'>;
   readonly postgres: Runner;
   /** Told of every transaction: how many events each of its batches held. */
@@ -76,7 +75,7 @@ export class SharedCommits {
   }
 
   #transact(batches: readonly Batch[], then: () => void): void {
-    const { queue, costs, assumptions, thread, clock, postgres, onTransaction } = this.#parts;
+    const { queue, costs, assumptions, clock, postgres, onTransaction } = this.#parts;
     const answered = (): void => {
       clock.leave();
       const wanted = batches.filter(({ isWanted }) => isWanted());
@@ -84,7 +83,7 @@ export class SharedCommits {
       for (const { done } of wanted) done();
       then();
     };
-    const begin = (): void => {
+    clock.enter(() => {
       // Those that lost their leases while they waited for the clock have nothing to commit.
       if (!batches.some(({ isWanted }) => isWanted())) {
         clock.leave();
@@ -96,8 +95,7 @@ export class SharedCommits {
         part: 'commits',
         done: () => queue.after(assumptions.flushMs, answered),
       });
-    };
-    thread.run({ ms: costs.workerPerTransaction / 1000, part: 'worker', done: () => clock.enter(begin) });
+    });
   }
 }
 

@@ -5,16 +5,16 @@ import type { TopicClock } from './topic-clock.ts';
 
 export class Worker {
   readonly thread: Runner;
-  readonly #newCommits: (thread: Runner, topic: TopicClock) => SharedCommits;
+  readonly #newCommits: (topic: TopicClock) => SharedCommits;
   readonly #commits = new Map<TopicClock, SharedCommits>();
 
-  constructor(thread: Runner, newCommits: (thread: Runner, topic: TopicClock) => SharedCommits) {
+  constructor(thread: Runner, newCommits: (topic: TopicClock) => SharedCommits) {
     this.thread = thread;
     this.#newCommits = newCommits;
   }
 
   commitsInto(topic: TopicClock): SharedCommits {
-    const commits = this.#commits.get(topic) ?? this.#newCommits(this.thread, topic);
+    const commits = this.#commits.get(topic) ?? this.#newCommits(topic);
     this.#commits.set(topic, commits);
     return commits;
   }

@@ -1,18 +1,16 @@
-// The model of shared commits does what postgres/shared-commits.ts does, and its costs are told apart as they were.
+// The model of shared commits does what postgres/shared-commits.ts does, and keeps its laws.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { Cpu, Thread } from '../../bench/simulation/cpu.ts';
+import { Cpu } from '../../bench/simulation/cpu.ts';
 import { EventQueue } from '../../bench/simulation/event-queue.ts';
 import { ASSUMPTIONS } from '../../bench/simulation/plan.ts';
 import type { Costs } from '../../bench/simulation/plan.ts';
 import { SharedCommits } from '../../bench/simulation/shared-commits.ts';
-import { splitCosts } from '../../bench/simulation/split-costs.ts';
 
 const COSTS: Costs = {
   workerPerEvent: 10,
   workerPerTurn: 200,
-  workerPerTransaction: 100,
   postgresPerEvent: 5,
   postgresPerCheckpoint: 50,
   postgresPerTransaction: 300,
@@ -37,7 +35,6 @@ function commitAll(arrivals: readonly Arrival[], changes: { sharesCommits?: bool
     costs: COSTS,
     assumptions: ASSUMPTIONS,
     sharesCommits: true,
-    thread: new Thread(new Cpu(queue, 1)),
     clock: { enter: (go) => go(), leave: () => {} },
     postgres: new Cpu(queue, 4),
     onTransaction: (events) => outcome.transactions.push([...events]),
@@ -122,47 +119,5 @@ describe('batches of any size that come at any time', () => {
         expect(several.every((events) => Math.max(...events) <= 500 && events.length <= 64)).toBe(true);
       }),
     );
-  });
-});
-
-describe('costs of a batch and of a transaction', () => {
-  const share = fc.double({ min: 0.1, max: 0.9, noNaN: true });
-  const cost = fc.double({ min: 1, max: 1_000, noNaN: true });
-
-  it('are told apart by a run with sharing and one without', () => {
-    fc.assert(
-      fc.property(share, cost, cost, (transactions, perBatch, perTransaction) => {
-        const run = (counts: { batches: number; transactions: number }) => ({
-          ...counts,
-          microseconds: perBatch * counts.batches + perTransaction * counts.transactions,
-        });
-        const split = splitCosts(
-          run({ batches: 0.2, transactions: 0.2 * transactions }),
-          run({ batches: 0.25, transactions: 0.25 }),
-        );
-        expect(split.perBatch).toBeCloseTo(perBatch, 3);
-        expect(split.perTransaction).toBeCloseTo(perTransaction, 3);
-      }),
-    );
-  });
-
-  it('are never below 0, and are always what the run with sharing took', () => {
-    fc.assert(
-      fc.property(share, cost, cost, (transactions, microseconds, microsecondsAlone) => {
-        const shared = { batches: 1, transactions, microseconds };
-        const { perBatch, perTransaction } = splitCosts(shared, {
-          batches: 1,
-          transactions: 1,
-          microseconds: microsecondsAlone,
-        });
-        expect(Math.min(perBatch, perTransaction)).toBeGreaterThanOrEqual(0);
-        expect(perBatch + perTransaction * transactions).toBeCloseTo(microseconds, 3);
-      }),
-    );
-  });
-
-  it('are all of the transaction where nothing was shared', () => {
-    const run = { batches: 2, transactions: 2, microseconds: 600 };
-    expect(splitCosts(run, run)).toEqual({ perBatch: 0, perTransaction: 300 });
   });
 });
