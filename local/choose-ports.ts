@@ -1,4 +1,5 @@
 // Picks the port of each server: the one it had before, else the usual one, else any free one.
+import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import getPort, { clearLockedPorts } from 'get-port';
@@ -12,6 +13,8 @@ export const USUAL_PORTS = {
   temporalUi: 8233,
 } as const;
 const LINGER_MS = 1_500;
+const [LASTING_FROM, LASTING_TO] = [15_000, 32_000];
+const TRIES = 20;
 export type PortName = keyof typeof USUAL_PORTS;
 const PORT_NAMES: readonly PortName[] = ['kafka', 'kafkaController', 'postgres', 'temporal', 'temporalUi'];
 export type StackPorts = Readonly<Record<PortName, number>>;
@@ -36,9 +39,20 @@ export async function choosePorts(wish: PortWish): Promise<StackPorts> {
     const before = wish.remembered?.[name];
     const usual = wish.first === 'usual' ? USUAL_PORTS[name] : undefined;
     if (before !== undefined && wish.inUse.includes(name)) chosen[name] = before;
-    else chosen[name] = await getPort({ port: [before, usual].filter((port) => port !== undefined) });
+    else
+      chosen[name] = await getPort({
+        port: [...[before, usual].filter((port) => port !== undefined), ...lastingPorts()],
+      });
   }
   return chosen;
+}
+
+/**
+ * Ports in a random order, outside of those that Linux gives to outgoing connections: one of these can take the port of a server
+ * that is stopped for a moment.
+ */
+function lastingPorts(): number[] {
+  return Array.from({ length: TRIES }, () => randomInt(LASTING_FROM, LASTING_TO));
 }
 
 /** A killed server holds its port for a moment longer: worth waiting for, since people and clients know the port. */

@@ -74,8 +74,13 @@ describe('weir windows --why', { timeout: 300_000 }, () => {
   });
 
   test('says of a window ahead which paused partition holds it back', async () => {
-    await world.client.workflow.getHandle(partitionId(world.spec.topic, 1)).executeUpdate('pause');
+    const tell = async (partition: number, wish: 'pause' | 'resume') =>
+      await world.client.workflow.getHandle(partitionId(world.spec.topic, partition)).executeUpdate(wish);
+    // Both: were partition 0 ahead of what is sent to 1, that one would be idle and hold nothing back.
+    await tell(0, 'pause');
+    await tell(1, 'pause');
     await world.send(eventsFrom('2026-11-01T11:00:00Z', 120));
+    await tell(0, 'resume');
     await eventually(async () => (await world.count('events')) > 121, {
       deadlineMs: 60_000,
       what: 'partition 0 goes on',
@@ -89,7 +94,7 @@ describe('weir windows --why', { timeout: 300_000 }, () => {
     const { windows } = JSON.parse(await why('2026-11-01T11:00Z', '--aggregate', 'device_stats', '--json'));
     expect(windows).toMatchObject([{ state: 'open', closed: null, windowEnd: '2026-11-01T11:10:00.000Z' }]);
     expect(windows[0].why).toContainEqual(expect.objectContaining({ reason: 'resting', partition: 1 }));
-    await world.client.workflow.getHandle(partitionId(world.spec.topic, 1)).executeUpdate('resume');
+    await tell(1, 'resume');
   });
 
   test('refuses a time that is none', async () => {

@@ -49,3 +49,7 @@ test('a taken port is seen as taken', async () => {
   expect(await isPortFree(port)).toBe(false);
   server.close();
 });
+
+test('ports of its own choice are none that an outgoing connection can get', async () => {
+  for (const port of Object.values(await choosePorts(WISH))) expect(port).toBeLessThan(32_768);
+});
