@@ -1,5 +1,5 @@
-// Small batches of several partitions in one transaction. A transaction costs the same for one event as for a hundred: where
-// many partitions are read to their ends, it was most of what an event cost.
+// Small batches of several partitions in one transaction: where many are read to their ends, each would make one for every few
+// events, and the cost of a transaction hardly depends on how many these are.
 import { setTimeout as wait } from 'node:timers/promises';
 
 import type pg from 'pg';
