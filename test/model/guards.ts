@@ -14,6 +14,10 @@ export type Guards = {
   readonly neverAssumesCommitted: boolean;
   /** A commit whose reply was lost is not sent again in the same lease. */
   readonly neverSendsAgain: boolean;
+  /** When the session of several partitions' transaction is lost, each lease in it is in doubt; none sends its batch again. */
+  readonly sharedLossIsForAll: boolean;
+  /** When PostgreSQL refuses such a transaction for one batch, none of it is taken for done. */
+  readonly sharedRefusalIsForAll: boolean;
   /** One row per identity, whoever inserts it. */
   readonly uniqueKey: boolean;
   /** Behind a staging table, counts come from what was really inserted. */
@@ -43,6 +47,8 @@ export const ALL_GUARDS: Guards = {
   checkpointMovesWithRows: true,
   neverAssumesCommitted: true,
   neverSendsAgain: true,
+  sharedLossIsForAll: true,
+  sharedRefusalIsForAll: true,
   uniqueKey: true,
   countsWhatWasInserted: true,
   refusesClosedMeanwhile: true,

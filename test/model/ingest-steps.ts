@@ -1,9 +1,12 @@
 // Ingestion, step by step: a lease, its chain of commits, and what PostgreSQL does for each of them.
+import { must } from '../../pipeline/ensure.ts';
 import type { Guards } from './guards.ts';
 import { SqlError } from './model-database.ts';
 import type { Answer, ModelCheckpoint, ModelDatabase, ModelTransaction } from './model-database.ts';
 import { before, until } from './schedule.ts';
 import type { Schedule, Steps } from './schedule.ts';
+import { shareCommit } from './shared-steps.ts';
+import type { Sharing } from './shared-steps.ts';
 
 /** What stands at one offset of the log. `event`: identity; `poison`: a value that PostgreSQL will not take. */
 export type LogEntry =
@@ -18,6 +21,7 @@ export type World = {
   readonly logs: readonly (readonly LogEntry[])[];
   /** Sets of identities that outlive their chain, by process and partition: only without the guard. */
   readonly keptSets: Map<string, Set<string>>;
+  readonly sharing: Sharing;
 };
 
 /** Late events further behind than this many panes are listed and left out. */
@@ -33,7 +37,7 @@ type Batch = {
   readonly duplicates: readonly number[];
 };
 type Outcome = 'done' | 'fenced' | 'conflict' | 'lost';
-type Claim = { readonly partition: number; readonly epoch: number; closedSeen: number };
+type Claim = { readonly owner: string; readonly partition: number; readonly epoch: number; closedSeen: number };
 type InFlight = { outcome: Outcome | null };
 
 /** One lease in the program `owner`: takes the partition over and ingests until it is over, fenced, or has failed. */
@@ -44,8 +48,8 @@ export function* lease(world: World, owner: string, partition: number): Steps {
   if (!('result' in taken)) return;
   let checkpoint = taken.result;
   for (;;) {
-    const claim: Claim = { partition, epoch: checkpoint.epoch, closedSeen: NEVER };
-    if ((yield* chain(world, owner, { claim, from: checkpoint.next })) !== 'conflict') return;
+    const claim: Claim = { owner, partition, epoch: checkpoint.epoch, closedSeen: NEVER };
+    if ((yield* chain(world, claim, checkpoint.next)) !== 'conflict') return;
     yield* before('reads the checkpoint again');
     const again = database.tables.checkpoints[partition];
     if (again?.epoch !== checkpoint.epoch) return;
@@ -93,7 +97,8 @@ function checkpointOf({ committed }: ModelTransaction, partition: number): Model
 }
 
 /** While one batch commits, the next one is fetched and judged. */
-function* chain(world: World, owner: string, { claim, from }: { claim: Claim; from: number }): Steps<Outcome> {
+function* chain(world: World, claim: Claim, from: number): Steps<Outcome> {
+  const { owner } = claim;
   const log = world.logs[claim.partition] ?? [];
   const recent = setOf(world, owner, claim.partition);
   let position = from;
@@ -146,7 +151,7 @@ function* commitBatch(world: World, claim: Claim, batch: Batch): Steps<Outcome> 
   for (;;) {
     const sql = { claim, batch, staged, closedSeen: claim.closedSeen, guards };
     const name = `commit ${claim.partition}/${claim.epoch} ${batch.from} to ${batch.to}${staged ? ' staged' : ''}`;
-    const answer: Answer<void> = yield* database.ask(name, (transaction) => commitTransaction(transaction, sql));
+    const answer: Answer<void> = yield* askFor(world, name, sql);
     staged = false;
     if (answer.code === 'done') return 'done';
     if (answer.code === 'WR001') return 'fenced';
@@ -162,6 +167,17 @@ function* commitBatch(world: World, claim: Claim, batch: Batch): Steps<Outcome> 
       if (guards.neverSendsAgain) return 'lost';
     }
   }
+}
+
+/** Together with other partitions' batches where it may be, alone where it may not or where they were refused. */
+function* askFor(world: World, name: string, sql: CommitSql): Steps<Answer<void>> {
+  const { batch, closedSeen, staged, claim } = sql;
+  const isTimely = batch.events.length > 0 && batch.events.every(({ pane }) => pane >= closedSeen);
+  if (!staged && isTimely && batch.rejected.length === 0) {
+    const shared = yield* shareCommit(world, claim.owner, sql);
+    if (shared !== 'alone') return shared;
+  }
+  return yield* world.database.ask(name, (transaction) => commitTransaction(transaction, [sql]));
 }
 
 /** Halves a batch that holds a value which PostgreSQL refuses, until the row stands alone and becomes a dead letter. */
@@ -187,7 +203,7 @@ function* bisect(world: World, claim: Claim, batch: Batch): Steps<Outcome> {
   return first === 'done' ? yield* commitBatch(world, claim, part(boundary, batch.to)) : first;
 }
 
-type CommitSql = {
+export type CommitSql = {
   readonly claim: Claim;
   readonly batch: Batch;
   readonly staged: boolean;
@@ -195,15 +211,23 @@ type CommitSql = {
   readonly guards: Guards;
 };
 
-function* commitTransaction(transaction: ModelTransaction, sql: CommitSql): Steps {
-  const { claim, batch, staged, closedSeen, guards } = sql;
+/** One transaction: of one batch, or of several partitions' with nothing but timely events. */
+export function* commitTransaction(transaction: ModelTransaction, parts: readonly CommitSql[]): Steps {
+  const { guards } = must(parts[0], 'a batch to commit');
   if (guards.clockLock) yield* transaction.lock('clock', 'shared');
-  yield* transaction.lock(`checkpoint ${claim.partition}`, 'exclusive');
-  yield* advanceCheckpoint(transaction, sql);
+  for (const part of parts) {
+    yield* transaction.lock(`checkpoint ${part.claim.partition}`, 'exclusive');
+    yield* advanceCheckpoint(transaction, part);
+  }
   if (!guards.checkpointMovesWithRows) {
     transaction.commitSoFar();
     yield* before('goes on to the rows');
   }
+  for (const part of parts) yield* insertRows(transaction, part);
+}
+
+function* insertRows(transaction: ModelTransaction, sql: CommitSql): Steps {
+  const { claim, batch, staged, closedSeen, guards } = sql;
   let recorded = 0;
   let late = 0;
   const order = staged ? batch.events.toSorted((one, other) => (one.id < other.id ? -1 : 1)) : batch.events;
@@ -245,7 +269,7 @@ function* advanceCheckpoint(transaction: ModelTransaction, { claim, batch, close
   const isFenced =
     (guards.epoch && checkpoint.epoch !== claim.epoch) || (guards.fromOffset && checkpoint.next !== batch.from);
   if (isFenced) throw new SqlError('WR001');
-  transaction.claim = claim;
+  transaction.claims.push(claim);
   transaction.write((tables) => {
     const moved = { ...checkpointOf(transaction, claim.partition), next: batch.to };
     tables.checkpoints = tables.checkpoints.with(claim.partition, moved);

@@ -20,8 +20,8 @@ function promised(promise: string, holds: boolean, found: () => string): void {
 }
 
 /** To be asked after every commit. */
-export function checkCommit(tables: Tables, { claim, name }: ModelTransaction): void {
-  if (claim) {
+export function checkCommit(tables: Tables, { claims, name }: ModelTransaction): void {
+  for (const claim of claims) {
     const present = tables.checkpoints[claim.partition]?.epoch;
     promised('one epoch commits', present === claim.epoch, () => `${name} committed, in epoch ${present}`);
   }

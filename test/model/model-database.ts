@@ -73,8 +73,8 @@ export class ModelTransaction {
   readonly name: string;
   /** Identities it has inserted; nobody else sees them before the commit. */
   readonly inserted = new Set<string>();
-  /** The lease that it moves a checkpoint for. */
-  claim: { readonly partition: number; readonly epoch: number } | null = null;
+  /** The leases that it moves checkpoints for. */
+  readonly claims: { readonly partition: number; readonly epoch: number }[] = [];
   /** What it was waiting for when it last had to. */
   waitsFor: Lock | null = null;
   readonly #database: ModelDatabase;

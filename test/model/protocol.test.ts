@@ -46,6 +46,8 @@ test('two workers, two closers, rewinds, crashes and lost replies: every interle
   for (const what of ['fault', 'takeover', 'rewind', 'duplicate', 'late event', 'left out', 'amendment']) {
     expect(seen[what], what).toBeGreaterThan(SEEDS / 2);
   }
+  for (const what of ['shared, done', 'shared, lost', 'shared, refused'])
+    expect(seen[what], what).toBeGreaterThan(SEEDS / 20);
 });
 
 test('the same seed is the same run', () => {
@@ -101,6 +103,11 @@ test.each(NEEDED)('the model breaks a promise without $without', ({ removed, bre
 const SECOND_LINE: readonly { readonly mistake: string; readonly removed: Partial<Guards> }[] = [
   { mistake: 'sends a batch again after a lost reply', removed: { neverSendsAgain: false } },
   { mistake: 'takes a lost reply for a commit', removed: { neverAssumesCommitted: false } },
+  {
+    mistake: 'sends its part of a shared transaction again after a lost reply',
+    removed: { sharedLossIsForAll: false },
+  },
+  { mistake: 'takes its part of a refused transaction for done', removed: { sharedRefusalIsForAll: false } },
   { mistake: 'does not hear of a rewind', removed: { rewindRaisesEpoch: false } },
 ];
 

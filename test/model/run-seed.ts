@@ -8,6 +8,7 @@ import { Violation, checkCommit, checkEnd } from './invariants.ts';
 import { ModelDatabase } from './model-database.ts';
 import { Schedule } from './schedule.ts';
 import type { Chance, Process } from './schedule.ts';
+import { Sharing } from './shared-steps.ts';
 
 const PARTITIONS = 2;
 const PANES = 8;
@@ -54,7 +55,7 @@ class Run {
     this.#chance = this.#schedule.chance;
     const database = new ModelDatabase(this.#schedule, PARTITIONS, checkCommit);
     const logs = logsOf(this.#chance);
-    this.#world = { guards, schedule: this.#schedule, database, logs, keptSets: new Map() };
+    this.#world = { guards, schedule: this.#schedule, database, logs, keptSets: new Map(), sharing: new Sharing() };
     for (const [partition, log] of logs.entries())
       this.#schedule.note(`log ${partition}: ${log.map(textOf).join(' ')}`);
   }
@@ -133,7 +134,7 @@ class Run {
   }
 
   #breakSomething(): void {
-    const { database, keptSets } = this.#world;
+    const { database, keptSets, sharing } = this.#world;
     const draw = this.#chance.fraction();
     if (draw < 0.5) database.loseOne();
     else if (draw < 0.6) database.crash();
@@ -141,6 +142,7 @@ class Run {
       const owner = this.#chance.pick([...WORKERS, ...CLOSERS]) ?? '';
       this.#schedule.note(`--- ${owner} crashes`);
       this.#schedule.killOwner(owner);
+      sharing.forget(owner);
       for (const key of keptSets.keys()) if (key.startsWith(owner)) keptSets.delete(key);
     }
     this.#happened('fault');
@@ -152,6 +154,7 @@ class Run {
 
   #count(): void {
     const { checkpoints, late, amendments } = this.#world.database.tables;
+    for (const [what, times] of Object.entries(this.#world.sharing.seen)) this.#happened(what, times);
     for (const { duplicate, epoch, ended } of checkpoints) {
       this.#happened('rewind', ended.runs);
       this.#happened('duplicate', duplicate);
