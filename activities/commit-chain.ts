@@ -33,7 +33,7 @@ export type ChainParts = {
   readonly client: Client;
   readonly metrics: IngestMetrics;
   /** Commits small batches together with other partitions'; absent: each alone. */
-  readonly shared?: SharedCommits | undefined;
+  readonly shared?: Pick<SharedCommits, 'commit'> | undefined;
 };
 
 /**

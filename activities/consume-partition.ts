@@ -29,7 +29,7 @@ export type ConsumeDeps = {
   readonly metrics: IngestMetrics;
   readonly held: HeldLeases;
   /** The leases of the process commit small batches together; each alone when absent. */
-  readonly shared?: SharedCommits;
+  readonly shared?: Pick<SharedCommits, 'commit'>;
   /** Where the lease is watched, so that one that is stuck is seen; nowhere when absent. */
   readonly loops?: LoopWatch;
 };

@@ -27,6 +27,7 @@ import { seededTopic } from '../support/seeded-topic.ts';
 import type { SeededTopic } from '../support/seeded-topic.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { untilInCopy, untilQuiet } from './session-waits.ts';
 
 /** The surroundings of an activity, without the warnings that a test causes on purpose. */
 export function activityWorld(): MockActivityEnvironment {
@@ -140,26 +141,12 @@ export class CrashWorld {
 
   /** Waits until a session of this world is in the middle of the COPY into `table`; with rows: some of them have come. */
   async untilInCopy(table: 'events' | 'dead_letters', { withRows = false } = {}): Promise<void> {
-    const inCopy = async (): Promise<boolean> => {
-      const { rows } = await this.database.pool.query(
-        'select from pg_stat_progress_copy where relid = $1::regclass and (bytes_processed > 0 or not $2)',
-        [`${this.database.schema}.${table}`, withRows],
-      );
-      return rows.length > 0;
-    };
-    await eventually(inCopy, { deadlineMs: SOON_MS, what: `a session is in the middle of the COPY into ${table}` });
+    await untilInCopy(this.database, { table, withRows });
   }
 
   /** Waits until no session of this world is at work in PostgreSQL any more: what was cut off is over. */
   async untilQuiet(): Promise<void> {
-    const isQuiet = async (): Promise<boolean> => {
-      const { rows } = await this.database.pool.query(
-        `select from pg_stat_activity where position($1 in query) > 0 and state = 'active' and pid <> pg_backend_pid()`,
-        [this.database.schema],
-      );
-      return rows.length === 0;
-    };
-    await eventually(isQuiet, { deadlineMs: SOON_MS, what: 'the sessions that were cut off are over' });
+    await untilQuiet(this.database);
   }
 
   /** Closes the line of the first session that comes to a halt before the table, with a transaction under way. */

@@ -10,6 +10,7 @@ import { moveClosedThrough } from '../../postgres/closed-through.ts';
 import { fusedCopy } from '../../postgres/fused-copy.ts';
 import { SharedCommits } from '../../postgres/shared-commits.ts';
 import { eventually } from '../support/eventually.ts';
+import { GatheredCommits } from '../support/gathered-commits.ts';
 import { brokenChecks, checkpointOf, holdPartition, microBatch } from '../support/micro-batches.ts';
 import type { HeldPartition } from '../support/micro-batches.ts';
 import { messageOf, pageView } from '../support/messages.ts';
@@ -22,24 +23,11 @@ let held: HeldPartition[];
 
 beforeEach(async () => {
   pipeline = await windowedPipeline();
-  const shared = comingTogether(new SharedCommits(pipeline.pool), PARTITIONS.length);
+  const shared = new GatheredCommits(new SharedCommits(pipeline.pool));
+  shared.gather(PARTITIONS.length);
   held = [];
   for (const partition of PARTITIONS) held.push(await holdPartition(pipeline, partition, shared));
 });
-
-/** Lets batches through to `shared` only when `expected` of them have come, by partition: the first commits alone, the others behind it. */
-function comingTogether(shared: SharedCommits, expected: number): Pick<SharedCommits, 'commit'> {
-  const come: { partition: number; letThrough: () => void }[] = [];
-  return {
-    commit: async (batch, alone) =>
-      await new Promise<void>((resolve, reject) => {
-        const letThrough = () => void shared.commit(batch, alone).then(resolve, reject);
-        come.push({ partition: batch.claim.partition, letThrough });
-        if (come.length < expected) return;
-        for (const each of come.toSorted((one, other) => one.partition - other.partition)) each.letThrough();
-      }),
-  };
-}
 
 const oneEach = (changes: (partition: number) => Record<string, unknown> = () => ({})) =>
   held.map(async (each, partition) => await each.commit([messageOf(0, pageView(changes(partition)))]));
