@@ -2,7 +2,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import type pg from 'pg';
 
-import type { CloseMetrics } from '../observability/metrics.ts';
+import type { CloseMetrics } from '../observability/close-metrics.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { NOTHING_AMENDED, amendWindows } from '../postgres/amend-windows.ts';
 import type { Amended } from '../postgres/amend-windows.ts';
@@ -15,6 +15,7 @@ export type AmendDeps = { readonly pool: pg.Pool; readonly metrics: CloseMetrics
 export const createAmendLate =
   ({ pool, metrics }: AmendDeps) =>
   async ({ spec }: { readonly spec: PipelineSpec }): Promise<Amended> => {
+    const ended = metrics.began(spec.topic);
     try {
       let counted = 0;
       return await beating(NOTHING_AMENDED, async (getOn) => {
@@ -28,5 +29,7 @@ export const createAmendLate =
     } catch (error) {
       if (error instanceof CancelledFailure) throw error;
       throw toFailure(error);
+    } finally {
+      ended();
     }
   };

@@ -3,22 +3,24 @@ import type pg from 'pg';
 
 import { openTopicObserver } from '../kafka/topics.ts';
 import type { TopicObserver } from '../kafka/topics.ts';
-import type { CloseMetrics } from '../observability/metrics.ts';
+import type { CloseMetrics } from '../observability/close-metrics.ts';
 import { lastEndOfAny, sessionRulesOf } from '../pipeline/session.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import { paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { lowWatermark } from '../pipeline/watermark.ts';
-import type { LowWatermark, PartitionProgress, WatermarkInput } from '../pipeline/watermark.ts';
+import type { LowWatermark, WatermarkInput } from '../pipeline/watermark.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { closeNextPanes } from '../postgres/close-windows.ts';
 import { moveClosedThrough, raiseLowWatermark, readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
 import { lateEventsWaiting } from '../postgres/late-events.ts';
-import { lastWindowEnd, nextClosable } from '../postgres/windows.ts';
+import { firstEvent, newestEvent, nextClosable } from '../postgres/windows.ts';
 import { toFailure } from './failures.ts';
 import { keepLooking } from './lease.ts';
 import type { LeaseEnd } from './lease.ts';
+import { topicLook } from './topic-look.ts';
+import type { ObservedPartition } from './topic-look.ts';
 
 export type AwaitWatermarkDeps = {
   readonly pool: pg.Pool;
@@ -50,6 +52,8 @@ export type WatermarkNews = {
   readonly closeThroughMs: number | null;
   readonly lateWaiting: number;
   readonly eventTime: EventTime | null;
+  /** When that was seen (epoch ms); older builds don't say. */
+  readonly seenAtMs?: number;
 };
 
 type News = WatermarkNews & { readonly eventTime: EventTime };
@@ -58,8 +62,10 @@ type News = WatermarkNews & { readonly eventTime: EventTime };
 export const createAwaitWatermark =
   (deps: AwaitWatermarkDeps) =>
   async (input: AwaitWatermarkInput): Promise<WatermarkNews> => {
+    const { topic } = input.spec;
+    const ended = deps.metrics.began(topic);
     try {
-      const observer = await openTopicObserver({ brokers: [...deps.kafkaBrokers], topic: input.spec.topic });
+      const observer = await openTopicObserver({ brokers: [...deps.kafkaBrokers], topic });
       try {
         const watch = new Watch(deps, input, observer);
         const news = await keepLooking(
@@ -74,6 +80,8 @@ export const createAwaitWatermark =
       }
     } catch (error) {
       throw toFailure(error);
+    } finally {
+      ended();
     }
   };
 
@@ -94,8 +102,9 @@ class Watch {
   async look(): Promise<News | null> {
     const { pool, metrics } = this.#deps;
     const { spec } = this.#input;
-    const { partitions, clock } = await this.#progress();
-    const lastWindowEndMs = await lastWindowEnd(pool, spec);
+    const { partitions, checkpoints, clock } = await this.#progress();
+    const newestMs = await newestEvent(pool, spec);
+    const lastWindowEndMs = newestMs === null ? null : lastEndOfAny(newestMs, sessionRulesOf(spec));
     const ended = this.#streamEnd(partitions, { nowMs: clock.nowMs, lastWindowEndMs });
     const low = lowWatermark({ ...spec, partitions, nowMs: clock.nowMs, lastWindowEndMs });
     const lowMs = Math.max(low.ms ?? -Infinity, ended?.atMs ?? -Infinity, clock.lowWatermarkMs ?? -Infinity);
@@ -104,16 +113,21 @@ class Watch {
       await raiseLowWatermark(pool, spec, lowWatermarkMs);
     }
     const lateWaiting = await lateEventsWaiting(pool, spec);
-    metrics.clock({ topic: spec.topic, lowWatermarkMs, closedThroughMs: clock.closedThroughMs, lateWaiting });
     const eventTime = this.#remember(clock, low, lowWatermarkMs);
     const closeThroughMs = await this.#closable(eventTime);
-    if (ended) return { reason: 'stream-ended', closeThroughMs, lateWaiting, eventTime };
-    if (closeThroughMs !== null) return { reason: 'closable', closeThroughMs, lateWaiting, eventTime };
+    const fromMs = clock.writtenThroughMs ?? (newestMs === null ? null : await firstEvent(pool, spec));
+    metrics.looked(
+      spec.topic,
+      topicLook({ ...eventTime, closeThroughMs, fromMs, newestMs, lateWaiting, checkpoints, partitions, low }),
+    );
+    const news = { closeThroughMs, lateWaiting, eventTime, seenAtMs: Date.now() };
+    if (ended) return { ...news, reason: 'stream-ended' };
+    if (closeThroughMs !== null) return { ...news, reason: 'closable' };
     if (lateWaiting === 0 || performance.now() - this.#startedMs < this.#input.amendAfterMs) return null;
-    return { reason: 'amendable', closeThroughMs: null, lateWaiting, eventTime };
+    return { ...news, reason: 'amendable' };
   }
 
-  async #progress(): Promise<{ partitions: PartitionProgress[]; clock: Clock }> {
+  async #progress(): Promise<{ partitions: ObservedPartition[]; checkpoints: number; clock: Clock }> {
     const { pool } = this.#deps;
     const { spec } = this.#input;
     const ends = await this.#observer.offsets();
@@ -126,14 +140,14 @@ class Watch {
         watermarkMs: null,
         committedAtMs: clock.nowMs,
       };
-      return { partition, nextOffset, endOffset, watermarkMs, committedAtMs };
+      return { partition, nextOffset, logStartOffset, endOffset, watermarkMs, committedAtMs };
     });
-    return { partitions, clock };
+    return { partitions, checkpoints: checkpoints.size, clock };
   }
 
   /** Set once every partition has reached the end that a bounded stream was given; `atMs` null when it held no event. */
   #streamEnd(
-    partitions: readonly PartitionProgress[],
+    partitions: readonly ObservedPartition[],
     { nowMs, lastWindowEndMs }: Pick<WatermarkInput, 'nowMs' | 'lastWindowEndMs'>,
   ): { atMs: number | null } | null {
     const { endOffsets, spec } = this.#input;

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'pg';
 
 import type { PartitionReader } from '../kafka/partition-reader.ts';
-import type { IngestMetrics } from '../observability/metrics.ts';
+import type { IngestMetrics, LeaseStanding } from '../observability/ingest-metrics.ts';
 import type { Checkpoint, Counts, RejectionCounts } from '../pipeline/checkpoint.ts';
 import type { Message } from '../pipeline/message.ts';
 import { NO_COUNTS, addCounts, formMicroBatch } from '../pipeline/micro-batch.ts';
@@ -34,6 +34,13 @@ export type ChainParts = {
   readonly metrics: IngestMetrics;
   /** Commits small batches together with other partitions'; absent: each alone. */
   readonly shared?: Pick<SharedCommits, 'commit'> | undefined;
+};
+
+/** A batch that is ready to commit: how long it took until here (s), and when its oldest record was written to Kafka (epoch ms; null: it holds none). */
+type Ready = {
+  readonly prepared: PreparedBatch;
+  readonly seconds: { readonly fetch: number; readonly parse: number; readonly encode: number };
+  readonly producedMs: number | null;
 };
 
 /**
@@ -84,15 +91,15 @@ export class CommitChain {
           await inFlight;
           await this.#untilNextTurn();
         }
-        this.#turnedMs = performance.now();
+        const turnedMs = performance.now();
+        this.#turnedMs = turnedMs;
         const [portion, ...rest] = portions.length > 0 ? portions : portionsOf(await this.#parts.reader.next());
         portions = rest;
         if (portion !== undefined && portion.nextOffset > portion.fromOffset) {
-          const batch = formMicroBatch(portion, this.#judge, this.#recent);
-          const prepared = this.#committer.prepare(batch);
+          const ready = this.#ready(portion, turnedMs);
           await inFlight;
           if (this.#hasRefused) break;
-          inFlight = this.#commit(prepared);
+          inFlight = this.#commit(ready);
           // Looked at by the next turn; without this, a failure in between would count as unhandled.
           inFlight.catch(() => {});
         } else {
@@ -116,6 +123,21 @@ export class CommitChain {
     if (restMs > 0) await wait(restMs);
   }
 
+  /** What was fetched since `turnedMs`, judged and encoded. */
+  #ready(portion: FetchedRange, turnedMs: number): Ready {
+    const fetchedMs = performance.now();
+    const batch = formMicroBatch(portion, this.#judge, this.#recent);
+    const judgedMs = performance.now();
+    const prepared = this.#committer.prepare(batch);
+    const encodedMs = performance.now();
+    const seconds = {
+      fetch: (fetchedMs - turnedMs) / 1000,
+      parse: (judgedMs - fetchedMs) / 1000,
+      encode: (encodedMs - judgedMs) / 1000,
+    };
+    return { prepared, seconds, producedMs: portion.messages[0]?.timestampMs ?? null };
+  }
+
   progress(): ChainProgress {
     const endOffset = Math.max(this.#parts.reader.endOffset(), this.#nextOffset);
     const behind = endOffset > this.#nextOffset && this.#lastTimestampMs !== null;
@@ -123,38 +145,76 @@ export class CommitChain {
     return { nextOffset: this.#nextOffset, endOffset, lagMs, counts: this.#counts };
   }
 
-  async #commit(prepared: PreparedBatch): Promise<void> {
-    const startedMs = performance.now();
-    const committed = await this.#committer.commit(prepared);
-    this.#advance(prepared.batch, committed);
-    this.#count(prepared.batch, committed, (performance.now() - startedMs) / 1000);
+  /** For the metrics, asked at any time. */
+  standing(): LeaseStanding {
+    const { nextOffset, endOffset } = this.progress();
+    const unread = endOffset - nextOffset;
+    const nowMs = Date.now();
+    const since = (atMs: number | null): number | null => (atMs === null ? null : Math.max(0, nowMs - atMs));
+    const newestMs = this.#watermarkMs === null ? null : this.#watermarkMs + this.#parts.spec.latenessMs;
+    return {
+      unread,
+      lagMs: unread === 0 ? 0 : since(this.#lastTimestampMs),
+      eventTimeLagMs: unread === 0 ? 0 : since(newestMs),
+      watermarkMs: this.#watermarkMs,
+    };
   }
 
-  #advance(batch: MicroBatch, { counts, toOffset, refused }: Committed): void {
+  async #commit(ready: Ready): Promise<void> {
+    const startedMs = performance.now();
+    const committed = await this.#committer.commit(ready.prepared);
+    const commitSeconds = (performance.now() - startedMs) / 1000;
+    const newestMs = this.#advance(ready.prepared.batch, committed);
+    this.#count(ready, committed, { commitSeconds, newestMs });
+  }
+
+  /** Event time of the batch's newest event (epoch ms); null of none. */
+  #advance(batch: MicroBatch, { counts, toOffset, refused }: Committed): number | null {
     this.#nextOffset = toOffset;
     this.#hasRefused = refused > 0;
     this.#counts = addCounts(this.#counts, counts);
     const last = batch.events.at(-1)?.message ?? batch.rejected.at(-1)?.message;
     if (last) this.#lastTimestampMs = last.timestampMs;
-    for (const { event } of batch.events) {
-      const watermarkMs = event.occurredAtMs - this.#parts.spec.latenessMs;
-      if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
-    }
+    let newestMs = -Infinity;
+    for (const { event } of batch.events) if (event.occurredAtMs > newestMs) newestMs = event.occurredAtMs;
+    if (newestMs === -Infinity) return null;
+    const watermarkMs = newestMs - this.#parts.spec.latenessMs;
+    if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
+    return newestMs;
   }
 
-  #count(batch: MicroBatch, committed: Committed, commitSeconds: number): void {
+  #count(
+    { prepared, seconds, producedMs }: Ready,
+    committed: Committed,
+    { commitSeconds, newestMs }: { commitSeconds: number; newestMs: number | null },
+  ): void {
     const { spec, checkpoint, metrics } = this.#parts;
     const of = { topic: spec.topic, partition: checkpoint.partition };
-    const rejectedByReason = rejectionCounts(batch, committed);
     const { counts } = committed;
-    const rows = counts.recorded + counts.rejected;
-    metrics.batchCommitted({ ...of, counts, rejectedByReason, commitSeconds, rows, watermarkMs: this.#watermarkMs });
+    const nowMs = Date.now();
+    const since = (atMs: number | null): number | null => (atMs === null ? null : Math.max(0, nowMs - atMs) / 1000);
+    metrics.batchCommitted({
+      ...of,
+      counts,
+      rejectedByReason: rejectionCounts(prepared.batch, committed),
+      rows: counts.recorded + counts.rejected,
+      bytes: bytesOf(prepared),
+      seconds: {
+        ...seconds,
+        commit: commitSeconds,
+        eventTimeToCommit: since(newestMs),
+        produceToCommit: since(producedMs),
+      },
+    });
     if (committed.staged) metrics.batchStaged(of);
     if (committed.refused > 0) metrics.batchRetried({ ...of, cause: 'row_refused' });
     if (committed.remarked > 0) metrics.batchRetried({ ...of, cause: 'closed_meanwhile' });
-    const { endOffset, nextOffset, lagMs } = this.progress();
-    metrics.lag({ ...of, offsets: endOffset - nextOffset, seconds: lagMs / 1000 });
   }
+}
+
+/** Of the rows that the batch holds: each copy also has a head and an end, which are there without rows too. */
+function bytesOf({ batch, events, letters }: PreparedBatch): number {
+  return (batch.events.length > 0 ? events.length : 0) + (batch.rejected.length > 0 ? letters.length : 0);
 }
 
 function rejectionCounts({ rejected }: MicroBatch, { toOffset, refused }: Committed): RejectionCounts {

@@ -6,7 +6,7 @@ import { openPartitionReader } from '../kafka/partition-reader.ts';
 import type { PartitionReader } from '../kafka/partition-reader.ts';
 import type { LoopWatch } from '../observability/health-record.ts';
 import type { LoopReport } from '../observability/health.ts';
-import type { IngestMetrics } from '../observability/metrics.ts';
+import type { IngestMetrics, LeaseStanding } from '../observability/ingest-metrics.ts';
 import type { Checkpoint, Counts } from '../pipeline/checkpoint.ts';
 import { must } from '../pipeline/ensure.ts';
 import { NO_COUNTS, addCounts } from '../pipeline/micro-batch.ts';
@@ -79,8 +79,8 @@ export const createConsumePartition =
     if (passedOn) return passedOn;
     const offeredMs = context.info.currentAttemptScheduledTimestampMs;
     const held = deps.held.begin(of, { offeredMs, workerGone });
-    deps.metrics.leaseBegan(of);
     const lease = new Lease(deps, input, { stop: context.cancellationSignal, held });
+    const ended = deps.metrics.leaseBegan(of, () => lease.standing());
     const unwatch = deps.loops?.watch(() => lease.turns());
     const heartbeats = setInterval(() => {
       const details = lease.heartbeat();
@@ -98,7 +98,7 @@ export const createConsumePartition =
     } finally {
       clearInterval(heartbeats);
       unwatch?.();
-      deps.metrics.leaseEnded(of);
+      ended();
       held.end();
     }
   };
@@ -118,6 +118,7 @@ class Lease {
   readonly #signal: AbortSignal;
   readonly #endMs: number;
   #progress: ChainProgress | null = null;
+  #chain: CommitChain | null = null;
   #reader: PartitionReader | null = null;
   #earlierCounts = NO_COUNTS;
   /** By the clock of performance.now(), like everything that only measures how long something takes. */
@@ -184,6 +185,11 @@ class Lease {
     return { name, turnedMs: this.#turnMs, waitingFor: this.#reader?.waitingFor() ?? null };
   }
 
+  /** Null while nothing is read. */
+  standing(): LeaseStanding | null {
+    return this.#chain?.standing() ?? null;
+  }
+
   readonly #goOn = (): boolean => !this.#signal.aborted && Date.now() < this.#endMs;
 
   /** What it has committed so far. */
@@ -207,6 +213,7 @@ class Lease {
       this.#reader = reader;
       try {
         const chain = new CommitChain({ spec, checkpoint, reader, client, metrics, shared });
+        this.#chain = chain;
         await this.#withinDrainTime(
           chain.run(this.#goOn, (progress) => {
             this.#turnMs = performance.now();
@@ -216,6 +223,7 @@ class Lease {
         this.#progress = chain.progress();
       } finally {
         this.#reader = null;
+        this.#chain = null;
         await reader.close();
       }
     } finally {

@@ -2,8 +2,7 @@
 import type pg from 'pg';
 
 import type { LoopWatch } from '../observability/health-record.ts';
-import type { GeneratorMetrics } from '../observability/generator-metrics.ts';
-import type { CloseMetrics, IngestMetrics, LetterMetrics } from '../observability/metrics.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import type { SharedCommits } from '../postgres/shared-commits.ts';
 import { createAcceptGap } from './accept-gap.ts';
 import { createAmendLate } from './amend-late.ts';
@@ -35,12 +34,7 @@ export type ActivityDeps = {
   readonly held: HeldLeases;
   /** Where these leases commit small batches together. */
   readonly shared: SharedCommits;
-  readonly metrics: {
-    readonly ingest: IngestMetrics;
-    readonly close: CloseMetrics;
-    readonly letters: LetterMetrics;
-    readonly generator: GeneratorMetrics;
-  };
+  readonly metrics: Pick<Metrics, 'ingest' | 'close' | 'letters' | 'generator'>;
   readonly loops: LoopWatch;
 };
 
@@ -58,7 +52,7 @@ export function createActivities({ metrics, ...deps }: ActivityDeps) {
       publishOffsets: createPublishOffsets(deps),
       publishLetters: createPublishLetters({ ...deps, metrics: metrics.letters }),
       awaitWatermark: createAwaitWatermark(closing),
-      moveClosed: createMoveClosed(deps),
+      moveClosed: createMoveClosed(closing),
       closeRange: createCloseRange(closing),
       amendLate: createAmendLate(closing),
       awaitOffsets: createAwaitOffsets(deps),

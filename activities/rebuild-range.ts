@@ -1,7 +1,7 @@
 // One lease of a reprocess: rebuilds panes and windows of its range for a bounded time, one transaction after another.
 import type pg from 'pg';
 
-import type { CloseMetrics } from '../observability/metrics.ts';
+import type { CloseMetrics } from '../observability/close-metrics.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { NOTHING_REBUILT } from '../pipeline/rebuild.ts';
 import type { Span } from '../pipeline/window.ts';

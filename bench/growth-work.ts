@@ -1,5 +1,6 @@
 // What a worker did and closed between two moments: its own counts, and the windows that others can read.
-import { COUNTERS, HISTOGRAMS } from '../observability/metric-list.ts';
+import { INGEST_METRICS } from '../observability/ingest-metric-list.ts';
+import { WINDOW_METRICS } from '../observability/topic-metric-list.ts';
 import { must } from '../pipeline/ensure.ts';
 import { quoteSchema } from '../postgres/schema-name.ts';
 import type { BenchPipeline } from './bench-pipeline.ts';
@@ -34,9 +35,9 @@ export async function readWork({ pool, spec }: BenchPipeline, worker: WorkerProc
     `select coalesce(sum(events), 0)::float8 as events from ${quoteSchema(spec.schema)}.windows where aggregate = 'event_counts'`,
   );
   return {
-    commits: bucketsOf(page, HISTOGRAMS.commitSeconds.name),
-    closeSeconds: valueOf(page, `${HISTOGRAMS.closeSeconds.name}_sum`) ?? 0,
-    panes: valueOf(page, COUNTERS.panesClosed.name) ?? 0,
+    commits: bucketsOf(page, INGEST_METRICS.commitSeconds.name),
+    closeSeconds: valueOf(page, `${WINDOW_METRICS.closeSeconds.name}_sum`) ?? 0,
+    panes: valueOf(page, WINDOW_METRICS.panesClosed.name) ?? 0,
     closedEvents: must(rows[0], 'the row of an aggregate').events,
   };
 }

@@ -3,7 +3,8 @@ import { loadavg } from 'node:os';
 
 import { OldestUnread } from '../cli/oldest-unread.ts';
 import type { PartitionOffsets, TopicObserver } from '../kafka/topics.ts';
-import { HISTOGRAMS } from '../observability/metric-list.ts';
+import { INGEST_METRICS } from '../observability/ingest-metric-list.ts';
+import { WINDOW_METRICS } from '../observability/topic-metric-list.ts';
 import { must } from '../pipeline/ensure.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { quoteSchema } from '../postgres/schema-name.ts';
@@ -154,8 +155,8 @@ async function read({ bench, worker, generator, parts, observer, unread }: Sourc
     atMs,
     produced: ends.reduce((sum, { endOffset }) => sum + endOffset, 0),
     committed: checkpoints.reduce((sum, { nextOffset }) => sum + nextOffset, 0),
-    commits: bucketsOf(pages.worker, HISTOGRAMS.commitSeconds.name),
-    closes: bucketsOf(pages.worker, HISTOGRAMS.closeSeconds.name),
+    commits: bucketsOf(pages.worker, INGEST_METRICS.commitSeconds.name),
+    closes: bucketsOf(pages.worker, WINDOW_METRICS.closeSeconds.name),
     storage: await readStorage(bench.pool, bench.spec.schema),
     cpuUsed,
   };

@@ -22,6 +22,7 @@ export function keepWorkersCommand(): Command {
       'temporalAddress',
       'temporalNamespace',
       'metricsAddress',
+      'temporalMetricsAddress',
       'logLevel',
     ],
   }).action(async (_options: unknown, command: Command) => {

@@ -29,7 +29,7 @@ export function recordProcess(home: string, name: string, pid: number): boolean 
 
 export function forgetProcess(home: string, name: string): void {
   rmSync(processFile(homeFolder(home), name), { force: true });
-  rmSync(addressFile(home, name), { force: true });
+  for (const page of [name, temporalOf(name)]) rmSync(addressFile(home, page), { force: true });
 }
 
 /** The live process of this name, or null. */
@@ -56,6 +56,9 @@ export function recordedWorkers(home: string): string[] {
 export function isKept(home: string): boolean {
   return [UP_NAME, KEEPER_NAME].some((name) => liveProcess(home, name) !== null);
 }
+
+/** The name under which a worker writes down where it serves the metrics of Temporal's SDK. */
+export const temporalOf = (name: string): string => `${name}-temporal`;
 
 /** Where the worker of this name serves its metrics, as it wrote down; null before it has. */
 export function metricsAddress(home: string, name: string): string | null {

@@ -144,6 +144,7 @@ function workerEnvironment({ settings, addresses }: CrewOptions): NodeJS.Process
     WEIR_WORKERS: String(settings.workers),
     WEIR_LOG_LEVEL: settings.logLevel,
     WEIR_METRICS_ADDRESS: settings.metricsAddress,
+    WEIR_TEMPORAL_METRICS_ADDRESS: settings.temporalMetricsAddress ?? 'none',
     WEIR_KAFKA_BROKERS: addresses.kafka.brokers.join(','),
     WEIR_POSTGRES_URL: addresses.postgres.url,
     WEIR_TEMPORAL_ADDRESS: addresses.temporal.address,

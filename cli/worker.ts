@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 import { addressesOf } from './addresses.ts';
 import { createCommand, settingsOf } from './command.ts';
-import { recordMetricsAddress } from './process-record.ts';
+import { recordMetricsAddress, temporalOf } from './process-record.ts';
 
 /** The command. */
 export function workerCommand(): Command {
@@ -25,6 +25,7 @@ export function workerCommand(): Command {
       'temporalAddress',
       'temporalNamespace',
       'metricsAddress',
+      'temporalMetricsAddress',
       'logLevel',
     ],
   })
@@ -38,7 +39,9 @@ export function workerCommand(): Command {
         name,
         addresses,
         settings,
+        telemetryAddress: settings.temporalMetricsAddress,
         onMetrics: (address) => recordMetricsAddress(settings.home, name, address),
+        onTelemetry: (address) => recordMetricsAddress(settings.home, temporalOf(name), address),
       });
       // Temporal's runtime may hold the process although everything has ended.
       process.exit(0);

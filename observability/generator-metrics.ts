@@ -1,8 +1,6 @@
 // What a worker counts while it makes events: how much was sent, at what pace, and what went wrong.
-import type { Counter, Gauge } from 'prom-client';
-
-import { COUNTERS, GAUGES } from './metric-list.ts';
-import type { MetricDeclaration } from './metric-list.ts';
+import type { Makers } from './metric-makers.ts';
+import { GENERATOR_METRICS } from './process-metric-list.ts';
 
 type GeneratorName = { readonly generator: string; readonly topic: string };
 
@@ -17,19 +15,13 @@ export type GeneratorMetrics = {
   leaseEnded(of: GeneratorName): void;
 };
 
-type Makers = {
-  readonly counter: (of: MetricDeclaration) => Counter;
-  readonly gauge: (of: MetricDeclaration) => Gauge;
-};
-
-/** Declares the metrics of generators with what the registry's owner makes counters and gauges by. */
-export function generatorMetrics({ counter, gauge }: Makers): GeneratorMetrics {
-  const produced = counter(COUNTERS.produced);
-  const producedBytes = counter(COUNTERS.producedBytes);
-  const errors = counter(COUNTERS.produceErrors);
-  const behind = gauge(GAUGES.generatorBehind);
-  const target = gauge(GAUGES.generatorTarget);
-  const actual = gauge(GAUGES.generatorActual);
+export function generatorMetrics({ counter, gauge }: Pick<Makers, 'counter' | 'gauge'>): GeneratorMetrics {
+  const produced = counter(GENERATOR_METRICS.produced);
+  const producedBytes = counter(GENERATOR_METRICS.producedBytes);
+  const errors = counter(GENERATOR_METRICS.produceErrors);
+  const behind = gauge(GENERATOR_METRICS.generatorBehind);
+  const target = gauge(GENERATOR_METRICS.generatorTarget);
+  const actual = gauge(GENERATOR_METRICS.generatorActual);
   return {
     produced({ generator, topic, messages, bytes }) {
       produced.inc({ generator, topic }, messages);

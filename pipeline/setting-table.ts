@@ -7,6 +7,7 @@ import {
   hostAndPort,
   logLevel,
   minutes,
+  orNone,
   orUnset,
   postgresUrl,
   schemaName,
@@ -32,6 +33,8 @@ export type Settings = {
   readonly workers: number;
   readonly home: string;
   readonly metricsAddress: string;
+  /** null: Temporal's own metrics are served nowhere. */
+  readonly temporalMetricsAddress: string | null;
   readonly logLevel: LogLevel;
   readonly kafkaBrokers: readonly string[] | null;
   readonly postgresUrl: string | null;
@@ -181,6 +184,15 @@ export const SETTINGS: SettingTable = {
     default: '127.0.0.1:9464',
     why: 'where a worker serves /metrics; a free port is picked when it is taken, port 0 always picks one',
     parse: hostAndPort,
+  },
+  temporalMetricsAddress: {
+    env: 'WEIR_TEMPORAL_METRICS_ADDRESS',
+    flag: '--temporal-metrics-address',
+    type: 'host:port',
+    unit: null,
+    default: 'none',
+    why: "where a worker serves the metrics of Temporal's SDK (slots, latencies, failed tasks), at /metrics; a free port as above",
+    parse: orNone(hostAndPort),
   },
   logLevel: {
     env: 'WEIR_LOG_LEVEL',

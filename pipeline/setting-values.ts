@@ -68,8 +68,7 @@ export function duration(least: string, most: string): (given: string) => number
 
 /** Like `duration`, but "none" is null. */
 export function durationOrNone(least: string, most: string): (given: string) => number | null {
-  const parse = duration(least, most);
-  return (given) => (given.trim() === 'none' ? null : parse(given));
+  return orNone(duration(least, most));
 }
 
 /** `host:port`; port 0 to 65535. IPv6 hosts in brackets. */
@@ -99,6 +98,11 @@ export function logLevel(given: string): LogLevel {
   const found = LOG_LEVELS.find((level) => level === given.trim());
   if (!found) throw new Error(`"${given}" is not a level; use ${LOG_LEVELS.join(', ')}`);
   return found;
+}
+
+/** Wraps a parser for a setting that may be left out on purpose: "none" is null. */
+export function orNone<T>(parse: (given: string) => T): (given: string) => T | null {
+  return (given) => (given.trim() === 'none' ? null : parse(given));
 }
 
 /** Wraps a parser for a setting that may be left unset: empty text is null. */

@@ -68,6 +68,7 @@ function eachSetting(take: <Name extends SettingName>(name: Name) => Settings[Na
     workers: take('workers'),
     home: take('home'),
     metricsAddress: take('metricsAddress'),
+    temporalMetricsAddress: take('temporalMetricsAddress'),
     logLevel: take('logLevel'),
     kafkaBrokers: take('kafkaBrokers'),
     postgresUrl: take('postgresUrl'),
@@ -90,7 +91,7 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
 /** A resolved value as a user would write it: durations with units, lists with commas, "-" when not set, no password. */
 export function describeSetting(name: SettingName, settings: Settings): string {
   const value = settings[name];
-  if (value === null) return name === 'retentionMs' ? 'none' : '-';
+  if (value === null) return SETTINGS[name].default === 'none' ? 'none' : '-';
   if (typeof value === 'number') return SETTINGS[name].type === 'duration' ? formatDuration(value) : String(value);
   return typeof value === 'string' ? value.replace(/(:\/\/[^:@/]*):[^@]*@/, '$1:***@') : value.join(',');
 }

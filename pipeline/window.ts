@@ -42,6 +42,14 @@ export function windowsEndingIn(window: WindowKind, span: Span): Span[] {
   return windows;
 }
 
+/** How many windows have begun by `atMs` and end after `fromMs`, whether or not they hold an event. */
+export function countOpenWindows(
+  { lengthMs, slideMs }: WindowKind,
+  { fromMs, atMs }: { readonly fromMs: number; readonly atMs: number },
+): number {
+  return Math.max(0, Math.floor(atMs / slideMs) - Math.floor((fromMs - lengthMs) / slideMs));
+}
+
 /** End of the last window that holds the instant `atMs`: once event time is past it, nothing of that instant is open. */
 export function lastWindowEndOf(window: WindowKind, atMs: number): number {
   return Math.floor(atMs / window.slideMs) * window.slideMs + window.lengthMs;

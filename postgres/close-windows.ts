@@ -37,8 +37,11 @@ export type CloseOptions = {
   readonly onPane?: (closed: Closed, transaction: ClosedSpan) => void;
 };
 
-/** What one transaction wrote, with its windows by aggregate. */
-type ClosedSpan = Closed & { readonly windowsByAggregate: Readonly<Record<string, number>> };
+/** What one transaction wrote, with its windows and the rows of its results by aggregate. */
+type ClosedSpan = Closed & {
+  readonly windowsByAggregate: Readonly<Record<string, number>>;
+  readonly rowsByAggregate: Readonly<Record<string, number>>;
+};
 
 /**
  * One transaction takes the panes of about this many events, at least one pane: sparse minutes cost little each, and a
@@ -143,17 +146,23 @@ async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span):
     markAppliedSql(schema, [span]),
     `update ${tables}.closed_through set written_through = ${instant(span.endMs)} where topic = ${client.escapeLiteral(topic)}`,
   ]);
-  const windows = closes.map(({ aggregate }, index) => [aggregate.name, answers[index + 1]?.rowCount ?? 0] as const);
+  const ofAggregates = (what: 'closed_windows' | 'written_rows') =>
+    Object.fromEntries(
+      closes.map(({ aggregate }, index) => [aggregate.name, answers[index + 1]?.rows[0]?.[what] ?? 0]),
+    );
+  const sessions = sumOf(answers, 'sessions');
   const byAggregate = {
-    ...Object.fromEntries(windows),
+    ...ofAggregates('closed_windows'),
     [FUNNEL]: sumOf(answers, 'windows'),
-    [SESSIONS]: sumOf(answers, 'sessions'),
+    [SESSIONS]: sessions,
   };
+  const funnelRows = sumOf(answers, 'new_rows');
   return {
     writtenThroughMs: span.endMs,
     panes: sumOf(answers, 'panes'),
     windows: Object.values(byAggregate).reduce((sum, closed) => sum + closed, 0) - byAggregate[SESSIONS],
     events: sumOf(answers, 'events'),
     windowsByAggregate: byAggregate,
+    rowsByAggregate: { ...ofAggregates('written_rows'), [FUNNEL]: funnelRows, [SESSIONS]: sessions },
   };
 }

@@ -51,7 +51,8 @@ export function measuresFromFacts(aggregate: Aggregate): string {
 }
 
 /**
- * Closes windows of one aggregate: writes their rows with revision 1, and a row of `windows` for each that holds events.
+ * Closes windows of one aggregate: writes their rows with revision 1, and a row of `windows` for each that holds events, and
+ * answers with how many of each (`written_rows`, `closed_windows`).
  * `windows` must not be empty and must not have been written before; the facts of their panes must be.
  */
 export function closeWindowsSql(aggregate: Aggregate, schema: string, windows: readonly Span[]): string {
@@ -66,9 +67,12 @@ export function closeWindowsSql(aggregate: Aggregate, schema: string, windows: r
       join ${factsOf(aggregate, schema)} on f.pane >= w.window_start and f.pane < w.window_end
       group by w.window_start, w.window_end, ${groups.join(', ')}
       returning window_start, window_end, ${eventsColumn(aggregate)} as events
+    ),
+    listed as (
+      insert into ${tables}.windows (aggregate, window_start, window_end, revision, events)
+      select '${aggregate.name}', window_start, window_end, 1, sum(events) from written group by 2, 3 returning 1
     )
-    insert into ${tables}.windows (aggregate, window_start, window_end, revision, events)
-    select '${aggregate.name}', window_start, window_end, 1, sum(events) from written group by 2, 3`;
+    select (select count(*) from listed)::float8 as closed_windows, (select count(*) from written)::float8 as written_rows`;
 }
 
 function windowRows(windows: readonly Span[]): string {

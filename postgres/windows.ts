@@ -99,8 +99,27 @@ export async function lastWindowEnd(
   db: Queryable,
   { schema, ...settings }: Pick<PipelineSpec, 'schema'> & SessionSettings,
 ): Promise<number | null> {
+  const newestMs = await newestEvent(db, { schema });
+  return newestMs === null ? null : lastEndOfAny(newestMs, sessionRulesOf(settings));
+}
+
+/** Event time of the newest event; null when there is none. */
+export async function newestEvent(db: Queryable, where: Pick<PipelineSpec, 'schema'>): Promise<number | null> {
+  return await eventAtEdge(db, where, 'desc');
+}
+
+/** Event time of the first event; null when there is none. */
+export async function firstEvent(db: Queryable, where: Pick<PipelineSpec, 'schema'>): Promise<number | null> {
+  return await eventAtEdge(db, where, 'asc');
+}
+
+async function eventAtEdge(
+  db: Queryable,
+  { schema }: Pick<PipelineSpec, 'schema'>,
+  order: 'asc' | 'desc',
+): Promise<number | null> {
   const { rows } = await db.query<{ at_ms: number }>(
-    `select ${toMs('occurred_at')} as at_ms from ${quoteSchema(schema)}.events order by occurred_at desc limit 1`,
+    `select ${toMs('occurred_at')} as at_ms from ${quoteSchema(schema)}.events order by occurred_at ${order} limit 1`,
   );
-  return rows[0] ? lastEndOfAny(rows[0].at_ms, sessionRulesOf(settings)) : null;
+  return rows[0]?.at_ms ?? null;
 }

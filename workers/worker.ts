@@ -76,6 +76,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const workflowBundle = options.workflowBundle ?? (await bundleOfSources({ log, signal }));
   if (workflowBundle === null) return;
   const pool = openPool({ url: addresses.postgres.url, max: 12, applicationName: 'weir worker' });
+  options.metrics.worker.showPool(pool);
   const health = options.health ?? new HealthRecord({ needs: [] });
   const tries = new PatientTries({ log, signal, health });
   const temporal = { address: addresses.temporal.address, namespace: settings.temporalNamespace };

@@ -17,11 +17,15 @@ type Activities = {
   closeRange: ReturnType<typeof createCloseRange>;
 };
 
-/** Epoch ms of event time. `fromMs`: where the results stood before, null at the very first close. */
+/**
+ * Epoch ms of event time. `fromMs`: where the results stood before, null at the very first close. `seenAtMs` is of the wall
+ * clock: when the low watermark was first seen to have reached the boundary; older builds don't say.
+ */
 export type CloseWindowInput = {
   readonly spec: PipelineSpec;
   readonly fromMs: number | null;
   readonly throughMs: number;
+  readonly seenAtMs?: number;
   readonly options?: Partial<RunOptions>;
 };
 
@@ -31,7 +35,7 @@ export type CloseWindowInput = {
  * Ends when the range is written.
  */
 export async function closeWindow(input: CloseWindowInput): Promise<ClosedWindows> {
-  const { spec, throughMs } = input;
+  const { spec, throughMs, seenAtMs } = input;
   const options = runOptions(input.options);
   const retry = { initialInterval: options.backoffFirstMs, maximumInterval: options.backoffLongestMs };
   const shared = { taskQueue: options.taskQueues.windows, retry };
@@ -50,7 +54,7 @@ export async function closeWindow(input: CloseWindowInput): Promise<ClosedWindow
   });
   setCurrentDetails(`Closing event time ${range}.`);
   await moveClosed({ spec, throughMs });
-  const { windows, panes, events } = await closeRange({ spec, throughMs });
+  const { windows, panes, events } = await closeRange({ spec, throughMs, ...(seenAtMs ? { seenAtMs } : {}) });
   setCurrentDetails(`Closed event time ${range}: ${closedSentence({ windows, panes, events })}`);
   return { windows, panes, events };
 }

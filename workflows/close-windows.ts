@@ -138,10 +138,10 @@ class WindowsLife {
     );
   }
 
-  private async act({ reason, closeThroughMs, lateWaiting }: WatermarkNews): Promise<void> {
+  private async act({ reason, closeThroughMs, lateWaiting, seenAtMs }: WatermarkNews): Promise<void> {
     const { endOffsets } = this.carried;
     const ended = reason === 'stream-ended';
-    if (closeThroughMs !== null && !(await this.close(closeThroughMs))) return;
+    if (closeThroughMs !== null && !(await this.close(closeThroughMs, seenAtMs))) return;
     const collected = Date.now() >= this.carried.amendedAtMs + this.input.spec.amendIntervalMs;
     if ((ended || (lateWaiting > 0 && collected)) && !(await this.amend())) return;
     // Somebody may have named other offsets meanwhile: then that end is still to come.
@@ -149,7 +149,7 @@ class WindowsLife {
   }
 
   /** True when everything up to the boundary is written. */
-  private async close(throughMs: number): Promise<boolean> {
+  private async close(throughMs: number, seenAtMs?: number): Promise<boolean> {
     const { spec, options } = this.input;
     const fromMs = this.carried.eventTime.writtenThroughMs;
     this.closingThroughMs = throughMs;
@@ -157,7 +157,7 @@ class WindowsLife {
     const closed = await this.attempt(() =>
       executeChild(closeWindow, {
         workflowId: closeWindowId(spec.topic, isoTime(throughMs)),
-        args: [{ spec, fromMs, throughMs, ...(options ? { options } : {}) }],
+        args: [{ spec, fromMs, throughMs, ...(seenAtMs ? { seenAtMs } : {}), ...(options ? { options } : {}) }],
         taskQueue: this.options.taskQueues.windows,
         // The same boundary may be closed again after a failed or interrupted attempt; it goes on where that one stood.
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',

@@ -39,6 +39,7 @@ describe('settings', () => {
       workers: 1,
       home: '.weir',
       metricsAddress: '127.0.0.1:9464',
+      temporalMetricsAddress: null,
       logLevel: 'info',
       kafkaBrokers: null,
       postgresUrl: null,
@@ -113,6 +114,8 @@ describe('settings', () => {
     ['WEIR_RETENTION', '30d', { retentionMs: 2_592_000_000 }],
     ['WEIR_KAFKA_BROKERS', 'a:9092, b:9093', { kafkaBrokers: ['a:9092', 'b:9093'] }],
     ['WEIR_METRICS_ADDRESS', '[::1]:0', { metricsAddress: '[::1]:0' }],
+    ['WEIR_TEMPORAL_METRICS_ADDRESS', '127.0.0.1:9465', { temporalMetricsAddress: '127.0.0.1:9465' }],
+    ['WEIR_TEMPORAL_METRICS_ADDRESS', 'none', { temporalMetricsAddress: null }],
     ['WEIR_LATENESS', '0s', { latenessMs: 0 }],
   ])('%s=%s is read', (variable, value, expected) => {
     expect(resolveSettings({ flags: {}, env: { [variable]: value } }).settings).toMatchObject(expected);
@@ -121,6 +124,7 @@ describe('settings', () => {
   test.each([
     ['WEIR_LATENESS', '31d', 'out of range'],
     ['WEIR_METRICS_ADDRESS', 'host:99999', 'is not an address'],
+    ['WEIR_TEMPORAL_METRICS_ADDRESS', '9465', 'is not an address'],
     ['WEIR_KAFKA_BROKERS', 'a:9092,,', 'is not an address'],
     ['WEIR_TOPIC', '..', 'is not a topic name'],
     ['WEIR_HOME', '  ', 'it is empty'],

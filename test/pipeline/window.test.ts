@@ -3,7 +3,15 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { PANE_MS, paneStart } from '../../pipeline/pane.ts';
-import { lastWindowEndOf, mergeSpans, sliding, tumbling, windowsEndingIn, windowsOf } from '../../pipeline/window.ts';
+import {
+  countOpenWindows,
+  lastWindowEndOf,
+  mergeSpans,
+  sliding,
+  tumbling,
+  windowsEndingIn,
+  windowsOf,
+} from '../../pipeline/window.ts';
 import type { Span, WindowKind } from '../../pipeline/window.ts';
 
 const at = (text: string): number => Date.parse(text);
@@ -118,6 +126,18 @@ describe('merging spans', () => {
         for (const [index, span] of merged.entries()) {
           expect(span.startMs).toBeGreaterThan(merged[index - 1]?.endMs ?? -Infinity);
         }
+      }),
+    );
+  });
+});
+
+describe('open windows', () => {
+  it('are as many as end behind the boundary and have begun by the instant', () => {
+    fc.assert(
+      fc.property(anyWindow, anyInstant, fc.integer({ min: -200, max: 200 }), (window, fromMs, ahead) => {
+        const atMs = fromMs + ahead * PANE_MS;
+        const ending = windowsEndingIn(window, { startMs: fromMs, endMs: lastWindowEndOf(window, atMs) });
+        expect(countOpenWindows(window, { fromMs, atMs })).toBe(ending.length);
       }),
     );
   });
