@@ -80,7 +80,7 @@ export const createConsumePartition =
     const offeredMs = context.info.currentAttemptScheduledTimestampMs;
     const held = deps.held.begin(of, { offeredMs, workerGone });
     const lease = new Lease(deps, input, { stop: context.cancellationSignal, held });
-    const ended = deps.metrics.leaseBegan(of, () => lease.standing());
+    const ended = deps.metrics.leaseBegan(of, lease.standing);
     const unwatch = deps.loops?.watch(() => lease.turns());
     const heartbeats = setInterval(() => {
       const details = lease.heartbeat();
@@ -186,9 +186,7 @@ class Lease {
   }
 
   /** Null while nothing is read. */
-  standing(): LeaseStanding | null {
-    return this.#chain?.standing() ?? null;
-  }
+  readonly standing = (): LeaseStanding | null => this.#chain?.standing() ?? null;
 
   readonly #goOn = (): boolean => !this.#signal.aborted && Date.now() < this.#endMs;
 

@@ -11,8 +11,9 @@ import type { LeaseEnd } from './lease.ts';
 import { LetterPublication } from './letter-publication.ts';
 import type { PublicationDeps } from './letter-publication.ts';
 
-/** Counting a hundred thousand letters takes a while: of its time no more than one part in so many. */
-const COUNTING_SHARE = 50;
+/** Counting a hundred thousand letters takes a while: of its time no more than one part in so many, but it is never put off for long. */
+const COUNTING_SHARE = 20;
+const LONGEST_COUNT_WAIT_MS = 15_000;
 
 export type PublishLettersDeps = PublicationDeps & { readonly metrics: LetterMetrics };
 
@@ -42,7 +43,8 @@ export const createPublishLetters =
         waiting = (await countUnpublishedLetters(deps.pool, spec.schema)).letters;
         metrics.lettersCounted(topic, { waiting, byStatus: await countLettersByStatus(deps.pool, spec.schema) });
         const countedMs = performance.now();
-        nextCountMs = countedMs + Math.max(everyMs, COUNTING_SHARE * (countedMs - startedMs));
+        const restMs = Math.min(COUNTING_SHARE * (countedMs - startedMs), LONGEST_COUNT_WAIT_MS);
+        nextCountMs = countedMs + Math.max(everyMs, restMs);
       }
       const { published, refused, isLast } = await publication.publishPage();
       done = { published: done.published + published, refused: done.refused + refused };

@@ -25,7 +25,7 @@ export type LeaseStanding = {
  * One micro-batch that is committed. Durations in seconds; `bytes` and `rows` as they went to PostgreSQL.
  * `eventTimeToCommit`: since its newest event happened; `produceToCommit`: since its oldest record was written to Kafka; null of none.
  */
-export type CommittedBatch = PartitionName & {
+type CommittedBatch = PartitionName & {
   readonly counts: Counts;
   readonly rejectedByReason: RejectionCounts;
   readonly rows: number;

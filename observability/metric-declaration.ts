@@ -6,7 +6,7 @@ type MetricKind = 'counter' | 'gauge' | 'histogram';
  * What a value is. Seconds, bytes and rates stand at the end of the name as Prometheus wants it (before a counter's `_total`);
  * a count counts what the name says; `yes or no` is 1 or 0; `info` is always 1, and its labels say it all.
  */
-export type MetricUnit = 'seconds' | 'bytes' | 'per second' | 'count' | 'yes or no' | 'info';
+type MetricUnit = 'seconds' | 'bytes' | 'per second' | 'count' | 'yes or no' | 'info';
 
 /** One metric. `labels` are bounded: a topic, its partitions, the reasons, the aggregates. `buckets` for histograms only. */
 export type MetricDeclaration = {

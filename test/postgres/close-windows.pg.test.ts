@@ -68,6 +68,34 @@ describe('closing', () => {
     }
   });
 
+  it('tells how many rows of each result it wrote', async () => {
+    const p = await windowedPipeline();
+    await insertEvents(p.pool, p.schema, { events: mixedEvents() });
+    const throughMs = at('2026-11-01T12:00:00Z');
+    await moveClosedThrough(p.pool, p.spec, throughMs);
+    const told: Record<string, number> = {};
+    await closeNextPanes(p.pool, p.spec, {
+      throughMs,
+      onPane: (_closed, { rowsByAggregate }) => {
+        for (const [name, rows] of Object.entries(rowsByAggregate)) told[name] = (told[name] ?? 0) + rows;
+      },
+    });
+    const counts = [
+      'device_stats',
+      'event_counts',
+      'funnel',
+      'purchase_metrics',
+      'session_metrics',
+      'sessions',
+      'user_activity',
+    ];
+    const found = await p.pool.query<Record<string, number>>(
+      `select ${counts.map((name) => `(select count(*)::int from "${p.schema}".${name}) as ${name}`).join(', ')}`,
+    );
+    expect(told).toEqual(found.rows[0]);
+    expect(Math.min(...Object.values(told))).toBeGreaterThan(0);
+  });
+
   it('goes no further than closed_through', async () => {
     const p = await windowedPipeline();
     await insertEvents(p.pool, p.schema, { events: mixedEvents() });
