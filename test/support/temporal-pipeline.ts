@@ -15,7 +15,7 @@ import { lateEventsWaiting } from '../../postgres/late-events.ts';
 import { installRuntime } from '../../workers/temporal-log.ts';
 import { runWorker } from '../../workers/worker.ts';
 import { endStreamUpdate, windowsStateQuery } from '../../workflows/commands.ts';
-import type { RunOptions } from '../../workflows/run-options.ts';
+import type { RunOptions, TaskQueues } from '../../workflows/run-options.ts';
 import type { TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
 import type { Servers } from './servers.ts';
@@ -29,36 +29,29 @@ export type TemporalPipeline = {
   stop(): Promise<void>;
 };
 
-type Options = { readonly spec: PipelineSpec; readonly partitions: number; readonly run?: Partial<RunOptions> };
+type Options = {
+  readonly spec: PipelineSpec;
+  readonly partitions: number;
+  readonly run?: Partial<RunOptions>;
+  /** Polled by a worker of the test's own; absent: by one in this process. */
+  readonly taskQueues?: TaskQueues;
+};
 
 /** Temporal's runtime is made once a process. */
 let runtimeInstalled = false;
 
-/** Starts a worker inside this process and the pipeline's workflow. */
+/** Starts the pipeline's workflow, and a worker inside this process unless the test has one. */
 export async function temporalPipeline(
-  { kafkaBrokers, postgresUrl, temporalAddress }: Servers,
+  servers: Servers,
   { pool }: TestDatabase,
-  { spec, partitions, run }: Options,
+  { spec, partitions, run, ...given }: Options,
 ): Promise<TemporalPipeline> {
+  const { kafkaBrokers, temporalAddress } = servers;
   const queue = randomUUID();
-  const taskQueues = { ingest: `ingest-${queue}`, windows: `windows-${queue}`, generator: `generator-${queue}` };
-  const log = openLog({ name: 'test-worker', level: 'silent' });
-  if (!runtimeInstalled) installRuntime({ log, telemetryAddress: null });
-  runtimeInstalled = true;
+  const ownQueues = { ingest: `ingest-${queue}`, windows: `windows-${queue}`, generator: `generator-${queue}` };
+  const taskQueues = given.taskQueues ?? ownQueues;
   const stop = new AbortController();
-  const worker = runWorker({
-    addresses: {
-      kafka: { brokers: kafkaBrokers },
-      postgres: { url: postgresUrl },
-      temporal: { address: temporalAddress },
-    },
-    settings: { partitions, temporalNamespace: 'default' },
-    roles: ['ingest', 'windows'],
-    log,
-    metrics: openMetrics({ processMetrics: false }),
-    signal: stop.signal,
-    taskQueues,
-  });
+  const worker = given.taskQueues ? null : workerInside(servers, { partitions, taskQueues, signal: stop.signal });
   const connection = await Connection.connect({ address: temporalAddress });
   const client = new Client({ connection });
   await client.workflow.start('runPipeline', {
@@ -101,4 +94,26 @@ export async function temporalPipeline(
       await connection.close();
     },
   };
+}
+
+function workerInside(
+  { kafkaBrokers, postgresUrl, temporalAddress }: Servers,
+  { partitions, taskQueues, signal }: { partitions: number; taskQueues: TaskQueues; signal: AbortSignal },
+): Promise<void> {
+  const log = openLog({ name: 'test-worker', level: 'silent' });
+  if (!runtimeInstalled) installRuntime({ log, telemetryAddress: null });
+  runtimeInstalled = true;
+  return runWorker({
+    addresses: {
+      kafka: { brokers: kafkaBrokers },
+      postgres: { url: postgresUrl },
+      temporal: { address: temporalAddress },
+    },
+    settings: { partitions, temporalNamespace: 'default' },
+    roles: ['ingest', 'windows'],
+    log,
+    metrics: openMetrics({ processMetrics: false }),
+    signal,
+    taskQueues,
+  });
 }

@@ -28,6 +28,7 @@ export class ProbedWorker {
   readonly #postgresUrl: string;
   #child: ChildProcess | null = null;
   #address: string | null = null;
+  #telemetry: string | null = null;
   #log = '';
 
   private constructor(lines: Record<Line, TcpProxy>, postgresUrl: string) {
@@ -59,21 +60,22 @@ export class ProbedWorker {
   }
 
   /** Starts the process and waits until it answers probes, whatever it says. */
-  async start(): Promise<void> {
+  async start(more: Pick<ProbedWorkerOptions, 'telemetryAddress'> = {}): Promise<void> {
     const addresses: StackAddresses = {
       postgres: { url: this.#postgresUrl },
       kafka: { brokers: [this.lines.kafka.address] },
       temporal: { address: this.lines.temporal.address, ui: '' },
     };
-    const options: ProbedWorkerOptions = { addresses, taskQueues: this.taskQueues };
+    const options: ProbedWorkerOptions = { addresses, taskQueues: this.taskQueues, ...more };
     const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(options)], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     child.stdout?.on('data', (chunk: Buffer) => {
       this.#log += chunk.toString();
     });
-    child.on('message', (message: { metrics: string }) => {
-      this.#address = message.metrics;
+    child.on('message', ({ metrics, telemetry }: { metrics?: string; telemetry?: string }) => {
+      this.#address = metrics ?? this.#address;
+      this.#telemetry = telemetry ?? this.#telemetry;
     });
     this.#child = child;
     await eventually(() => this.#address !== null, {
@@ -95,6 +97,11 @@ export class ProbedWorker {
   /** A page of the same address as text. */
   async page(path: string): Promise<string> {
     return await (await fetch(`http://${this.#address}${path}`)).text();
+  }
+
+  /** The metrics of Temporal's SDK. */
+  async temporalPage(): Promise<string> {
+    return await (await fetch(`http://${this.#telemetry}/metrics`)).text();
   }
 
   async isReady(): Promise<boolean> {
