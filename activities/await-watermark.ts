@@ -15,12 +15,15 @@ import { closeNextPanes } from '../postgres/close-windows.ts';
 import { moveClosedThrough, raiseLowWatermark, readClock } from '../postgres/closed-through.ts';
 import type { Clock } from '../postgres/closed-through.ts';
 import { lateEventsWaiting } from '../postgres/late-events.ts';
+import { readLastVerification } from '../postgres/verifications.ts';
 import { firstEvent, newestEvent, nextClosable } from '../postgres/windows.ts';
 import { toFailure } from './failures.ts';
 import { keepLooking } from './lease.ts';
 import type { LeaseEnd } from './lease.ts';
 import { topicLook } from './topic-look.ts';
 import type { ObservedPartition } from './topic-look.ts';
+
+const VERIFICATION_EVERY_MS = 15_000;
 
 export type AwaitWatermarkDeps = {
   readonly pool: pg.Pool;
@@ -91,6 +94,7 @@ class Watch {
   readonly #input: AwaitWatermarkInput;
   readonly #observer: TopicObserver;
   readonly #startedMs = performance.now();
+  #verificationReadMs = -Infinity;
 
   constructor(deps: AwaitWatermarkDeps, input: AwaitWatermarkInput, observer: TopicObserver) {
     this.#deps = deps;
@@ -113,6 +117,7 @@ class Watch {
       await raiseLowWatermark(pool, spec, lowWatermarkMs);
     }
     const lateWaiting = await lateEventsWaiting(pool, spec);
+    await this.#showVerification();
     const eventTime = this.#remember(clock, low, lowWatermarkMs);
     const closeThroughMs = await this.#closable(eventTime);
     const fromMs = clock.writtenThroughMs ?? (newestMs === null ? null : await firstEvent(pool, spec));
@@ -125,6 +130,16 @@ class Watch {
     if (closeThroughMs !== null) return { ...news, reason: 'closable' };
     if (lateWaiting === 0 || performance.now() - this.#startedMs < this.#input.amendAfterMs) return null;
     return { ...news, reason: 'amendable' };
+  }
+
+  /** People verify once a day, and a look is four times a second. */
+  async #showVerification(): Promise<void> {
+    if (performance.now() - this.#verificationReadMs < VERIFICATION_EVERY_MS) return;
+    const { pool, metrics } = this.#deps;
+    const { spec } = this.#input;
+    const last = await readLastVerification(pool, spec);
+    if (last !== null) metrics.verified({ topic: spec.topic, ...last });
+    this.#verificationReadMs = performance.now();
   }
 
   async #progress(): Promise<{ partitions: ObservedPartition[]; checkpoints: number; clock: Clock }> {

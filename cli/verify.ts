@@ -3,10 +3,13 @@ import type { Command } from 'commander';
 
 import type { Check, Coverage, Verification } from '../pipeline/check.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
+import type { VerificationRun } from '../postgres/verifications.ts';
 import { addressesOf } from './addresses.ts';
 import { WHERE, createCommand, settingsOf } from './command.ts';
-import { grouped, plural, printJson, printLine, styled, tableOf } from './output.ts';
+import { explain } from './failure.ts';
+import { grouped, plural, printJson, printLine, printProgress, styled, tableOf } from './output.ts';
 import { openProgressLine, progressBar, shareBar } from './progress-line.ts';
+import { recordOutcome } from './record-verification.ts';
 import { verifyPipeline } from './verify-pipeline.ts';
 import type { VerifyProgress } from './verify-pipeline.ts';
 
@@ -17,8 +20,9 @@ export function verifyCommand(): Command {
     summary: 'prove that nothing is lost, doubled or wrong: recount the topic and recompute every result',
     more: [
       'Holds the counts of every partition against its offsets and rows, reads the topic again and compares it id by id with',
-      'events and dead letters, and recomputes every closed window, session and funnel from the events. Changes nothing and may',
-      'run while events come in: what commits after it began is not looked at. Exit code 1 when anything differs.',
+      'events and dead letters, and recomputes every closed window, session and funnel from the events. Changes none of them and',
+      'may run while events come in: what commits after it began is not looked at. Exit code 1 when anything differs. The outcome',
+      'is written to the table verifications, for metrics and alerts.',
     ].join('\n'),
     examples: [
       ['weir verify', 'a table of checks, with the first differences of each'],
@@ -31,15 +35,26 @@ export function verifyCommand(): Command {
       const { settings } = settingsOf(command);
       const { kafka, postgres } = addressesOf(settings);
       const progress = openProgressLine();
-      const verification = await verifyPipeline({
-        brokers: kafka.brokers,
-        postgresUrl: postgres.url,
-        spec: pipelineSpec(settings),
-        onProgress: (step) => progress.show(progressOf(step)),
-      }).finally(progress.clear);
-      if (json) printJson(verification);
-      else printVerification(verification);
-      if (!verification.clean) process.exitCode = 1;
+      const startedMs = performance.now();
+      const record = async (outcome: VerificationRun['outcome']): Promise<string | null> =>
+        await recordOutcome(settings, { elapsedMs: performance.now() - startedMs, outcome });
+      try {
+        const verification = await verifyPipeline({
+          brokers: kafka.brokers,
+          postgresUrl: postgres.url,
+          spec: pipelineSpec(settings),
+          onProgress: (step) => progress.show(progressOf(step)),
+        }).finally(progress.clear);
+        if (json) printJson(verification);
+        else printVerification(verification);
+        const unrecorded = await record({ verification });
+        if (unrecorded !== null) printProgress(unrecorded);
+        if (!verification.clean) process.exitCode = 1;
+      } catch (thrown) {
+        // What keeps it from verifying may keep it from writing too: one sentence is enough.
+        await record({ problem: explain(thrown).lines.join(' ') });
+        throw thrown;
+      }
     });
 }
 

@@ -38,7 +38,12 @@ export type CloseMetrics = {
   /** All windows up to a boundary are written, so long after the low watermark was seen to have reached it. */
   closed(of: { topic: string; delaySeconds: number }): void;
   windowsAmended(of: { topic: string; windows: number }): void;
+  /** What the newest `weir verify` found, and when it ended. */
+  verified(of: { topic: string } & Verification): void;
 };
+
+/** `atMs`: when it ended (epoch ms). */
+type Verification = { readonly clean: boolean; readonly atMs: number };
 
 const RESULTS: readonly string[] = [...AGGREGATES.map(({ name }) => name), FUNNEL, SESSIONS];
 
@@ -77,11 +82,12 @@ export function closeMetrics(make: Makers): CloseMetrics {
     },
     closed: ({ topic, delaySeconds }) => closeDelay.observe({ topic }, delaySeconds),
     windowsAmended: ({ topic, windows }) => windowsAmended.inc({ topic }, windows),
+    verified: ({ topic, clean, atMs }) => figures.saw(topic, { verification: { clean, atMs } }),
   };
 }
 
 /** What may be known of a topic: a worker that closes its windows need not be the one that looks at its event time. */
-type Seen = Partial<TopicLook>;
+type Seen = Partial<TopicLook & { readonly verification: Verification }>;
 
 function topicReadings(make: Makers): TopicFigures<Seen> {
   const figures = new TopicFigures<Seen>();
@@ -106,6 +112,14 @@ function topicReadings(make: Makers): TopicFigures<Seen> {
   make.reading(
     WINDOW_METRICS.lateWaiting,
     ofTopic(({ lateWaiting }) => lateWaiting),
+  );
+  make.reading(
+    WINDOW_METRICS.verificationClean,
+    ofTopic(({ verification }) => verification && Number(verification.clean)),
+  );
+  make.reading(
+    WINDOW_METRICS.verificationTimestamp,
+    ofTopic(({ verification }) => inSeconds(verification?.atMs)),
   );
   make.reading(
     WINDOW_METRICS.partitions,

@@ -87,6 +87,20 @@ export const WINDOW_METRICS = {
     unit: 'yes or no',
     labels: PARTITION,
   },
+  verificationClean: {
+    kind: 'gauge',
+    name: 'weir_verification_clean',
+    help: 'Whether the newest weir verify that was recorded found every count and result right: 1 or 0; the worker with the newest timestamp knows.',
+    unit: 'yes or no',
+    labels: TOPIC,
+  },
+  verificationTimestamp: {
+    kind: 'gauge',
+    name: 'weir_verification_timestamp_seconds',
+    help: 'When the newest weir verify that was recorded ended, seconds since 1970.',
+    unit: 'seconds',
+    labels: TOPIC,
+  },
   closeSeconds: {
     kind: 'histogram',
     name: 'weir_close_seconds',

@@ -8,7 +8,7 @@ import { snapshotName } from '../pipeline/setting-values.ts';
 import { msOrNull, toMs } from './instant.ts';
 import type { Queryable } from './pool.ts';
 import { quoteSchema } from './schema-name.ts';
-import { sqlState } from './sqlstate.ts';
+import { UNDEFINED_TABLE, sqlState } from './sqlstate.ts';
 
 /** A snapshot could not be taken, found, restored or compared; `message` says why and what to do next. */
 export class SnapshotError extends Error {
@@ -125,8 +125,6 @@ async function describe(db: Queryable, home: string): Promise<Snapshot | null> {
     throw error;
   }
 }
-
-const UNDEFINED_TABLE = '42P01';
 
 /** Writes the row by which a snapshot describes itself. */
 export async function describeItself(
