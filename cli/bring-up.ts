@@ -1,6 +1,7 @@
 // Everything `weir up` starts, in order: servers, tables, topic, workers, pipeline, generator.
+import { startPrometheus } from '../local/prometheus-server.ts';
 import { startStack } from '../local/stack.ts';
-import type { ServerName } from '../local/home-folder.ts';
+import type { StackProcess } from '../local/home-folder.ts';
 import type { StackAddresses } from '../local/stack.ts';
 import { formatDuration } from '../pipeline/duration.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
@@ -26,8 +27,10 @@ export type Plan = {
   /** null: no generator; one of an earlier run is paused. */
   readonly demo: DemoWish | null;
   readonly createTopic: boolean;
+  /** Whether a Prometheus is wanted that looks at the workers. */
+  readonly prometheus: boolean;
   /** Servers that ran before: they are not ours to stop. */
-  readonly keep: readonly ServerName[];
+  readonly keep: readonly StackProcess[];
   readonly report: (line: string) => void;
   readonly signal: AbortSignal;
 };
@@ -52,6 +55,7 @@ export async function prepareGround(plan: Plan): Promise<{ settings: Settings; a
   const { applied, version } = await migrate({ url: addresses.postgres.url, schema: settings.schema });
   if (applied.length > 0) report(`Tables of schema ${settings.schema} are at version ${version}`);
   await provideTopics(plan, addresses);
+  if (plan.prometheus) report(`Prometheus is up at ${await startPrometheus({ home: settings.home, signal })}`);
   signal.throwIfAborted();
   return {
     addresses,

@@ -1,4 +1,5 @@
 // What the live view shows: the pipeline in a few lines, the newest rows, where to look, what to type next.
+import { prometheusAddress } from '../local/prometheus-server.ts';
 import { formatDuration } from '../pipeline/duration.ts';
 import type { Running } from './bring-up.ts';
 import { styled, tableOf } from './output.ts';
@@ -39,10 +40,12 @@ export function addressLines({ settings, addresses }: Pick<Running, 'settings' |
     metricsAddress(settings.home, workerName(index + 1)),
   );
   const metrics = workers.filter((address) => address !== null).map((address) => `http://${address}/metrics`);
+  const prometheus = prometheusAddress(settings.home);
   const filter = `?query=${encodeURIComponent("ExecutionStatus='Running'")}`;
   return [
     `  Web UI      ${ui === null ? 'of your own Temporal' : `${ui}/namespaces/${settings.temporalNamespace}/workflows${filter}`}`,
     `  metrics     ${metrics.length === 0 ? 'with the first worker' : metrics.join('  ')}`,
+    ...(prometheus === null ? [] : [`  Prometheus  ${prometheus}  alerts ${prometheus}/alerts`]),
     `  next        npx weir status --watch | npx weir windows --aggregate purchase_metrics | npx weir verify`,
     `  end         Ctrl-C, or npx weir down from elsewhere; nothing is lost`,
   ];

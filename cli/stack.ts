@@ -1,9 +1,11 @@
 // `weir stack`: the three servers on this machine, without the pipeline.
 import type { Command } from 'commander';
 
-import { SERVER_NAMES, SERVER_TITLES, homeFolder, logFile } from '../local/home-folder.ts';
+import { PROMETHEUS, SERVER_NAMES, SERVER_TITLES, homeFolder, logFile } from '../local/home-folder.ts';
 import type { ServerName } from '../local/home-folder.ts';
 import { withoutPassword } from '../local/postgres-health.ts';
+import { prometheusStatus } from '../local/prometheus-server.ts';
+import type { PrometheusStatus } from '../local/prometheus-server.ts';
 import { resetStack, stackStatus, startStack, stopStack } from '../local/stack.ts';
 import type { StackAddresses, StackStatus } from '../local/stack.ts';
 import type { SettingName } from '../pipeline/setting-table.ts';
@@ -97,8 +99,9 @@ function statusCommand(): Command {
           `No local stack is known in ${settings.home}; \`weir stack start\` starts one, or WEIR_KAFKA_BROKERS, WEIR_POSTGRES_URL and WEIR_TEMPORAL_ADDRESS name servers that run already.`,
         );
       }
-      if (json) printJson(statusJson(status));
-      else printStatus(status, settings);
+      const prometheus = await prometheusStatus(settings.home);
+      if (json) printJson({ ...statusJson(status), prometheus });
+      else printStatus(status, prometheus, settings);
       const answering = SERVER_NAMES.every((name) => ['running', 'elsewhere'].includes(status.servers[name].state));
       if (!answering) process.exitCode = 1;
     });
@@ -154,7 +157,11 @@ function statusJson({ addresses, servers }: StackStatus): Record<ServerName, obj
   };
 }
 
-function printStatus({ addresses, servers }: StackStatus, settings: Settings): void {
+function printStatus(
+  { addresses, servers }: StackStatus,
+  prometheus: PrometheusStatus | null,
+  settings: Settings,
+): void {
   const places: Record<ServerName, string> = {
     kafka: addresses.kafka.brokers.join(','),
     postgres: withoutPassword(addresses.postgres.url),
@@ -166,6 +173,11 @@ function printStatus({ addresses, servers }: StackStatus, settings: Settings): v
     const log = state === 'elsewhere' ? '-' : logFile(home, name);
     return [SERVER_TITLES[name], state, places[name], pid === null ? '-' : String(pid), log];
   });
+  if (prometheus !== null) {
+    const { state, address, pid } = prometheus;
+    const log = logFile(home, PROMETHEUS);
+    rows.push([SERVER_TITLES[PROMETHEUS], state, address, pid === null ? '-' : String(pid), log]);
+  }
   printLine(tableOf(['Server', 'State', 'Address', 'Process', 'Log'], rows));
   if (addresses.temporal.ui !== null) printLine(`Temporal Web UI: ${addresses.temporal.ui}`);
 }

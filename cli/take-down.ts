@@ -1,6 +1,6 @@
 // The orderly end: the generator pauses, workers commit what is in hand and end, then the servers stop.
 import { stopStack } from '../local/stack.ts';
-import type { ServerName } from '../local/home-folder.ts';
+import type { StackProcess } from '../local/home-folder.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { addressesOf } from './addresses.ts';
@@ -17,7 +17,7 @@ type TakeDown = {
   readonly settings: Settings;
   readonly report: (line: string) => void;
   /** Servers that are left running, because somebody else had started them. */
-  readonly keep?: readonly ServerName[];
+  readonly keep?: readonly StackProcess[];
 };
 
 /** Ends what runs in the home, in order. Each step is tried even where the one before failed. */

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { must } from '../pipeline/ensure.ts';
 import { SETTING_NAMES } from '../pipeline/settings.ts';
 import type { Settings } from '../pipeline/settings.ts';
+import { findPrometheus } from '../local/prometheus-server.ts';
 import { runningServers } from '../local/stack.ts';
 import { runBounded } from './bounded-run.ts';
 import { prepareGround, setToWork } from './bring-up.ts';
@@ -29,6 +30,7 @@ type Flags = {
   readonly generator: boolean;
   readonly untilCaughtUp?: boolean;
   readonly createTopic?: boolean;
+  readonly prometheus?: boolean;
   readonly json?: boolean;
 };
 
@@ -46,6 +48,7 @@ export function upCommand(): Command {
     examples: [
       ['weir up --rate 2000', 'the demo with 2,000 events a second'],
       ['weir up --detach', 'leave everything running; `weir down` ends it'],
+      ['weir up --detach --prometheus', 'the same with a Prometheus that knows the alerts of docs/runbook.md'],
       ['weir up --no-generator --until-caught-up', 'take in what the topic holds, close every window, end'],
     ],
     settings: SETTING_NAMES,
@@ -56,9 +59,12 @@ export function upCommand(): Command {
     .option('--no-generator', 'make no events')
     .option('--until-caught-up', 'with --no-generator: end when everything the topic holds now is taken in and closed')
     .option('--create-topic', 'create a missing topic also on a Kafka named by WEIR_KAFKA_BROKERS')
+    .option('--prometheus', "run this machine's Prometheus too, with rules and alerts, and the workers as targets")
     .option('--json', 'with --until-caught-up: print the summary as JSON')
     .action(async (flags: Flags, command: Command) => {
       checkTogether(flags);
+      // Said before anything starts.
+      if (flags.prometheus) findPrometheus();
       const { settings, origins } = settingsOf(command);
       const demo = flags.generator ? { rate: flags.rate ?? null, seed: flags.seed ?? null } : null;
       if (demo !== null) demoSpec(settings.topic, demo);
@@ -92,6 +98,7 @@ async function up(flags: Flags, { demo, settings }: { demo: DemoWish | null; set
     settings,
     demo,
     createTopic: Boolean(flags.createTopic),
+    prometheus: Boolean(flags.prometheus),
     keep: runningServers(settings.home),
     report,
     signal: interrupts.signal,

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { homeFolder, logFile } from '../local/home-folder.ts';
 import { openLogFile } from '../local/log-file.ts';
+import { writeTargets } from '../local/prometheus-server.ts';
 import type { StackAddresses } from '../local/stack.ts';
 import { backoffWaitMs } from '../pipeline/backoff.ts';
 import type { Settings } from '../pipeline/settings.ts';
@@ -18,6 +19,7 @@ import {
   forgetProcess,
   hasEnded,
   liveProcess,
+  metricsAddress,
   recordProcess,
   recordedWorkers,
   signalProcess,
@@ -48,6 +50,7 @@ export class WorkerCrew {
   #report: (line: string) => void;
   #members: Member[] = [];
   #watch: NodeJS.Timeout | null = null;
+  #writtenTargets: string | null = null;
 
   constructor(options: CrewOptions) {
     this.#options = options;
@@ -91,11 +94,25 @@ export class WorkerCrew {
   }
 
   #look(): void {
+    this.#tellPrometheus();
     for (const member of this.#members) {
       if (liveProcess(this.#options.settings.home, member.name) !== null) continue;
       if (member.restartAtMs === null) this.#noteEnd(member);
       else if (performance.now() >= member.restartAtMs) this.#spawn(member);
     }
+  }
+
+  /** Each worker writes down its address itself, some seconds after its start, and perhaps another one each time. */
+  #tellPrometheus(): void {
+    const { home } = this.#options.settings;
+    const targets = this.#members.flatMap(({ name }) => {
+      const address = metricsAddress(home, name);
+      return address === null ? [] : [{ name, address }];
+    });
+    const text = JSON.stringify(targets);
+    if (text === this.#writtenTargets) return;
+    writeTargets(home, targets);
+    this.#writtenTargets = text;
   }
 
   #noteEnd(member: Member): void {

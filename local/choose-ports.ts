@@ -55,6 +55,13 @@ function lastingPorts(): number[] {
   return Array.from({ length: TRIES }, () => randomInt(LASTING_FROM, LASTING_TO));
 }
 
+/** One port: the one it had before, else the usual one, else any free one. */
+export async function choosePort({ before, usual }: { before: number | null; usual: number }): Promise<number> {
+  if (before !== null) await soonFree([before]);
+  clearLockedPorts();
+  return await getPort({ port: [...(before === null ? [] : [before]), usual, ...lastingPorts()] });
+}
+
 /** A killed server holds its port for a moment longer: worth waiting for, since people and clients know the port. */
 async function soonFree(ports: readonly number[]): Promise<void> {
   const deadline = Date.now() + LINGER_MS;

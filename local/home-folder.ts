@@ -6,8 +6,18 @@ import { join, resolve } from 'node:path';
 export const SERVER_NAMES = ['kafka', 'postgres', 'temporal'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 
+/** What runs beside them where somebody asks for it: it looks at the pipeline, which goes on without it. */
+export const PROMETHEUS = 'prometheus';
+/** Everything that runs as a process of a stack. */
+export type StackProcess = ServerName | typeof PROMETHEUS;
+
 /** The servers as a person reads them. */
-export const SERVER_TITLES = { kafka: 'Kafka', postgres: 'PostgreSQL', temporal: 'Temporal' } as const;
+export const SERVER_TITLES: Readonly<Record<StackProcess, string>> = {
+  kafka: 'Kafka',
+  postgres: 'PostgreSQL',
+  temporal: 'Temporal',
+  prometheus: 'Prometheus',
+};
 
 export type HomeFolder = {
   readonly path: string;
@@ -38,8 +48,13 @@ export function processFile(home: HomeFolder, name: string): string {
   return join(home.path, 'run', `${name}.json`);
 }
 
+/** `<home>/run/worker-metrics.json`: where the workers of this home serve their metrics, as Prometheus reads it. */
+export function targetsFile(home: HomeFolder): string {
+  return join(home.path, 'run', 'worker-metrics.json');
+}
+
 /** `<home>/<name>`: what this server stores. */
-export function dataFolder(home: HomeFolder, name: ServerName): string {
+export function dataFolder(home: HomeFolder, name: StackProcess): string {
   return join(home.path, name);
 }
 

@@ -12,7 +12,7 @@ import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 
 import { SERVER_TITLES, logFile, processFile } from './home-folder.ts';
-import type { HomeFolder, ServerName } from './home-folder.ts';
+import type { HomeFolder, StackProcess } from './home-folder.ts';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
 import { openLogFile } from './log-file.ts';
 import { IdentityShape, identify, isAlive } from './process-identity.ts';
@@ -24,7 +24,7 @@ const SETTLE_MS = 300;
 const RETRY_MS = 1_000;
 
 export type ServerLaunch = {
-  readonly name: ServerName;
+  readonly name: StackProcess;
   readonly command: string;
   readonly args: readonly string[];
   readonly folder: string;
@@ -49,7 +49,7 @@ const RecordShape = Type.Object({
 type ProcessRecord = Static<typeof RecordShape>;
 
 /** The live process of a server, or null. A recycled id is never mistaken for it. */
-export function runningServer(home: HomeFolder, name: ServerName): { pid: number } | null {
+export function runningServer(home: HomeFolder, name: StackProcess): { pid: number } | null {
   const record = readRecord(home, name);
   return record !== null && isAlive(record) ? { pid: record.pid } : null;
 }
@@ -88,7 +88,7 @@ export async function startServer(home: HomeFolder, launch: ServerLaunch, signal
 }
 
 /** Stops a server by its id: its own signal first, SIGKILL for its whole group after the grace. Answers whether it ran. */
-export async function stopServer(home: HomeFolder, name: ServerName): Promise<boolean> {
+export async function stopServer(home: HomeFolder, name: StackProcess): Promise<boolean> {
   const record = readRecord(home, name);
   if (record === null) return false;
   const ran = isAlive(record);
@@ -134,7 +134,7 @@ function spawnServer(home: HomeFolder, launch: ServerLaunch): ChildProcess {
   }
 }
 
-function readRecord(home: HomeFolder, name: ServerName): ProcessRecord | null {
+function readRecord(home: HomeFolder, name: StackProcess): ProcessRecord | null {
   const record = readJsonFile(processFile(home, name), RecordShape);
   return record?.home === home.path ? record : null;
 }

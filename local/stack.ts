@@ -5,8 +5,8 @@ import { messageOf } from '../pipeline/ensure.ts';
 import { choosePorts } from './choose-ports.ts';
 import type { PortName } from './choose-ports.ts';
 import { withFileLock } from './file-lock.ts';
-import { SERVER_NAMES, SERVER_TITLES, dataFolder, homeFolder, makeHome } from './home-folder.ts';
-import type { HomeFolder, ServerName } from './home-folder.ts';
+import { PROMETHEUS, SERVER_NAMES, SERVER_TITLES, dataFolder, homeFolder, makeHome } from './home-folder.ts';
+import type { HomeFolder, ServerName, StackProcess } from './home-folder.ts';
 import { checkKafka, isKafkaReady } from './kafka-health.ts';
 import { kafkaLaunch } from './kafka-server.ts';
 import { missingTools } from './missing-tools.ts';
@@ -46,6 +46,8 @@ export type StackStatus = {
   readonly servers: Readonly<Record<ServerName, { readonly state: ServerState; readonly pid: number | null }>>;
 };
 
+const STACK_PROCESSES: readonly StackProcess[] = [...SERVER_NAMES, PROMETHEUS];
+
 type Start = { readonly home: HomeFolder; readonly request: StackRequest; readonly report: (line: string) => void };
 
 /** Starts what is not running, waits until all three answer, writes stack.json. Throws StackError; then what it started is stopped. */
@@ -64,17 +66,17 @@ export async function startStack(request: StackRequest): Promise<StackAddresses>
 /** Stops the servers that were started here, all at once, but those to `keep`; answers which it stopped. Never touches replaced ones. */
 export async function stopStack(request: {
   readonly home: string;
-  readonly keep?: readonly ServerName[];
-}): Promise<ServerName[]> {
+  readonly keep?: readonly StackProcess[];
+}): Promise<StackProcess[]> {
   const home = homeFolder(request.home);
-  const names = SERVER_NAMES.filter((name) => !request.keep?.includes(name));
+  const names = STACK_PROCESSES.filter((name) => !request.keep?.includes(name));
   const stopped = await Promise.all(names.map(async (name) => ((await stopServer(home, name)) ? name : null)));
   return stopped.filter((name) => name !== null);
 }
 
-/** The servers of this home whose processes run now, whoever started them. */
-export function runningServers(home: string): ServerName[] {
-  return SERVER_NAMES.filter((name) => runningServer(homeFolder(home), name) !== null);
+/** The servers of this home whose processes run now, whoever started them; Prometheus among them. */
+export function runningServers(home: string): StackProcess[] {
+  return STACK_PROCESSES.filter((name) => runningServer(homeFolder(home), name) !== null);
 }
 
 /** The addresses the last start wrote (the servers may be stopped by now), or null before the first. */
@@ -122,7 +124,7 @@ export async function resetStack(request: { readonly home: string }): Promise<st
   const home = homeFolder(request.home);
   const stack = readStackFile(home);
   await stopStack(request);
-  const places = [...SERVER_NAMES.map((name) => dataFolder(home, name)), home.stackFile, home.passwordFile];
+  const places = [...STACK_PROCESSES.map((name) => dataFolder(home, name)), home.stackFile, home.passwordFile];
   if (stack?.postgresFolder) places.push(stack.postgresFolder);
   const gone = [...new Set(places)].filter((path) => existsSync(path));
   for (const path of gone) rmSync(path, { recursive: true, force: true });

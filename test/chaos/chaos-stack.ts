@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { homeFolder } from '../../local/home-folder.ts';
-import type { ServerName } from '../../local/home-folder.ts';
+import type { StackProcess } from '../../local/home-folder.ts';
 import { runningServer } from '../../local/server-process.ts';
 import { resetStack, runningServers, startStack } from '../../local/stack.ts';
 import type { StackAddresses } from '../../local/stack.ts';
@@ -32,12 +32,12 @@ export class ChaosStack {
     return new ChaosStack(home, await startStack({ home, ports: 'any', kafkaSettings: AUTHORIZER, report }));
   }
 
-  signal(server: ServerName, signal: NodeJS.Signals): void {
+  signal(server: StackProcess, signal: NodeJS.Signals): void {
     const { pid } = must(runningServer(homeFolder(this.home), server), `a running ${server}`);
     process.kill(pid, signal);
   }
 
-  async ended(server: ServerName): Promise<void> {
+  async ended(server: StackProcess): Promise<void> {
     await eventually(() => runningServer(homeFolder(this.home), server) === null, {
       deadlineMs: 30_000,
       what: `${server} has ended`,
