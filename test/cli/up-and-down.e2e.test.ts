@@ -15,7 +15,7 @@ import type { Ended } from './run-weir.ts';
 
 const { kafkaBrokers, postgresUrl, temporalAddress } = inject('servers');
 const name = `cli-${randomBytes(4).toString('hex')}`;
-const { schema } = await freshDatabase();
+const { schema, pool } = await freshDatabase();
 const home = mkdtempSync(join(tmpdir(), 'weir-cli-'));
 chmodSync(home, 0o755);
 const env = {
@@ -121,5 +121,15 @@ test('from an empty topic to verified results, by commands alone', { timeout: 30
   expect(await ok('sessions')).toContain('closed session');
   expect(await ok('funnel', '--by', 'device')).toMatch(/^shopping, within 1h$/m);
   expect(await ok('verify')).toContain('Verified');
+  // What it finds is written down, whatever it is.
+  await pool.query(`update ${schema}.event_counts set event_count = event_count + 1`);
+  expect(await weir('verify', '--json')).toMatchObject({ code: 1, stderr: '' });
+  const { rows } = await pool.query(
+    `select topic, clean, differences > 0 as wrong from ${schema}.verifications order by id`,
+  );
+  expect(rows).toEqual([
+    { topic: name, clean: true, wrong: false },
+    { topic: name, clean: false, wrong: true },
+  ]);
   expect((await weir('pipeline', 'status')).stderr).not.toMatch(/\n\s+at /);
 });

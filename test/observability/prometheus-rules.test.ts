@@ -103,7 +103,7 @@ describe('a rule', () => {
 /** The text of every `expr:`, on its line or indented below it, and of the queries inside of descriptions. */
 function expressionsOf(text: string): string[] {
   const blocks = [...text.matchAll(/^( +)expr: (?:[|>]-\n((?:\1 +.*\n)+)|(.+)$)/gm)];
-  const queries = [...text.matchAll(/(?:printf|with query) "([^"]+)"/g)].map((match) => match[1] ?? '');
+  const queries = [...text.matchAll(/(?:printf|with query)\s+"([^"]+)"/g)].map((match) => match[1] ?? '');
   return [...blocks.map((match) => match[2] ?? match[3] ?? ''), ...queries.filter((query) => query.includes('weir_'))];
 }
 
