@@ -111,8 +111,12 @@ export class WorkerCrew {
     });
     const text = JSON.stringify(targets);
     if (text === this.#writtenTargets) return;
-    writeTargets(home, targets);
-    this.#writtenTargets = text;
+    try {
+      writeTargets(home, targets);
+      this.#writtenTargets = text;
+    } catch {
+      // A full disk: it is tried again with the next look, and the workers need none of it.
+    }
   }
 
   #noteEnd(member: Member): void {

@@ -24,10 +24,12 @@ const rules = RULE_FILES.map(read).join('\n');
 const named = (kind: 'alert' | 'record'): string[] =>
   [...rules.matchAll(new RegExp(`^ +- ${kind}: (\\S+)$`, 'gm'))].map((match) => match[1] ?? '');
 
-describe.skipIf(findTool('promtool') === null)('promtool (Debian package prometheus)', () => {
+const promtool = findTool('promtool');
+
+describe.skipIf(promtool === null)('promtool (Debian package prometheus)', () => {
   /** What it says when it finds something; empty when all is well. */
   const troubles = (...args: string[]): string => {
-    const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: ROOT, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(promtool ?? '', args, { cwd: ROOT, encoding: 'utf8' });
     return status === 0 ? '' : `${stdout}${stderr}`;
   };
 
