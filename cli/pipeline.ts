@@ -5,8 +5,10 @@ import type { SettingName } from '../pipeline/setting-table.ts';
 import { pipelineSpec } from '../pipeline/settings.ts';
 import { refuseRestored } from '../postgres/restored-schema.ts';
 import type { PipelineState } from '../workflows/commands.ts';
+import { addressesOf } from './addresses.ts';
 import { WHERE, createCommand, settingsOf } from './command.ts';
-import { printJson, printLine, tableOf } from './output.ts';
+import { printJson, printLine, printProgress, tableOf } from './output.ts';
+import { provideTopics } from './provide-topics.ts';
 import { startPipeline } from './start-pipeline.ts';
 import { pipelineTarget } from './targets.ts';
 import { withControl, withPool } from './with-servers.ts';
@@ -41,20 +43,23 @@ function startCommand(): Command {
   return createCommand({
     name: 'start',
     summary: 'start the pipeline, or leave it as it is when it runs',
-    more: 'The tables and the topic must exist (weir migrate; weir up makes both). Workers do the work (weir worker).',
+    more: 'The tables must exist (weir migrate), and the topic unless --create-topic is given; weir up makes both. Workers do the work (weir worker).',
     examples: [
       ['weir pipeline start --lateness 20s', 'windows close 20 s behind the newest event'],
       ['weir pipeline start --topic orders --schema orders', 'a second pipeline beside the first'],
     ],
-    settings: [...WHERE, ...RULES],
-  }).action(async (_options: unknown, command: Command) => {
-    const { settings } = settingsOf(command);
-    await withPool(settings, (pool) => refuseRestored(pool, settings.schema));
-    await withControl(settings, async (control) => {
-      const { outcome, differences } = await startPipeline(control, pipelineSpec(settings));
-      printLine(startSentence(settings.topic, outcome, differences));
+    settings: [...WHERE, 'partitions', ...RULES],
+  })
+    .option('--create-topic', 'make the topic, and that of its dead letters, where they are missing')
+    .action(async ({ createTopic }: { createTopic?: boolean }, command: Command) => {
+      const { settings } = settingsOf(command);
+      await withPool(settings, (pool) => refuseRestored(pool, settings.schema));
+      if (createTopic) await provideTopics({ settings, createTopic, report: printProgress }, addressesOf(settings));
+      await withControl(settings, async (control) => {
+        const { outcome, differences } = await startPipeline(control, pipelineSpec(settings));
+        printLine(startSentence(settings.topic, outcome, differences));
+      });
     });
-  });
 }
 
 function startSentence(topic: string, outcome: 'started' | 'running', differences: readonly string[]): string {
