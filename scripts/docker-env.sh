@@ -16,9 +16,9 @@ umask 077
 set -C
 {
   echo '# Made by scripts/docker-env.sh. Whoever reads this file may do everything in the stack.'
-  for name in POSTGRES_PASSWORD OWNER_PASSWORD WORKER_PASSWORD READER_PASSWORD TEMPORAL_PASSWORD; do
+  for name in POSTGRES_PASSWORD OWNER_PASSWORD WORKER_PASSWORD READER_PASSWORD TEMPORAL_PASSWORD GRAFANA_PASSWORD; do
     echo "$name=$(secret)"
   done
   echo "KAFKA_CLUSTER_ID=$(cluster_id)"
 } >"$file"
-echo "$file is made."
+echo "$file is made. Grafana's user is admin; its password is GRAFANA_PASSWORD there."
