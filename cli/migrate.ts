@@ -19,11 +19,12 @@ export function migrateCommand(): Command {
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       const { settings } = settingsOf(command);
       const { schema } = settings;
-      const { applied, version, promoted } = await migrate({ url: addressesOf(settings).postgres.url, schema });
-      if (json) printJson({ schema, applied, version, promoted });
+      const { applied, version, promoted, notice } = await migrate({ url: addressesOf(settings).postgres.url, schema });
+      if (json) printJson({ schema, applied, version, promoted, notice });
       else if (applied.length === 0) printLine(`Schema ${schema} is at version ${version} already.`);
       else printLine(`Schema ${schema} is at version ${version} now; applied ${applied.join(', ')}.`);
       if (!json) for (const each of promoted) printPromotion(each);
+      if (!json && notice !== null) printLine(notice);
     });
 }
 

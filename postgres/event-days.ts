@@ -11,8 +11,8 @@ const NEAR_DAYS = 400;
 /** Made in one transaction: each table takes locks, of which a server has a few thousand. */
 const MOST_AT_ONCE = 50;
 
-/** A table for more than a day; `from` and `to` are its first day and the day behind its last. */
-type FarSpan = { readonly name: string; readonly from: string; readonly to: string };
+/** A table for more than a day: `fromYear` is its first year, `untilYear` the one behind its last. */
+type FarSpan = { readonly name: string; readonly fromYear: number; readonly untilYear: number };
 
 /**
  * Remembers which UTC days have a partition, so that a batch costs a look-up of numbers and no round trip. Far days share
@@ -58,7 +58,9 @@ export class EventDays {
       const dates = single.slice(at, at + MOST_AT_ONCE).map(isoDay);
       await this.#client.query(`select ${this.#tables}.ensure_event_days($1::date[])`, [dates]);
     }
-    for (const span of far.values()) await this.#client.query(this.#makeSpanSql(span));
+    for (const { fromYear, untilYear } of far.values()) {
+      await this.#client.query(`select ${this.#tables}.ensure_event_years($1, $2)`, [fromYear, untilYear]);
+    }
     for (const day of days) this.#known.add(day);
   }
 
@@ -71,18 +73,6 @@ export class EventDays {
     );
     const { ms, names } = must(rows[0], 'the answer of a look at the clock');
     return { nearUntil: ms, covered: new Set(names) };
-  }
-
-  /** Only digits go into the text. The lock is that of ensure_event_days. */
-  #makeSpanSql({ name, from, to }: FarSpan): string {
-    const tables = this.#tables;
-    return `do $make$ begin
-      perform pg_advisory_xact_lock(hashtextextended('${tables}/event-days', 0));
-      if to_regclass('${tables}.${name}') is null then
-        create table ${tables}.${name} (like ${tables}.events including defaults including indexes);
-        alter table ${tables}.events attach partition ${tables}.${name} for values from ('${from} 00:00:00+00') to ('${to} 00:00:00+00');
-      end if;
-    end $make$`;
   }
 }
 
@@ -105,7 +95,6 @@ function farSpanOf(day: number, nearUntilMs: number): FarSpan | null {
   const nearYear = new Date(nearUntilMs).getUTCFullYear();
   if (year <= nearYear) return null;
   const century = centuryOf(year);
-  if (century === centuryOf(nearYear))
-    return { name: `events_${year}`, from: `${year}-01-01`, to: `${year + 1}-01-01` };
-  return { name: `events_${century}00s`, from: `${century}00-01-01`, to: `${century + 1}00-01-01` };
+  if (century === centuryOf(nearYear)) return { name: `events_${year}`, fromYear: year, untilYear: year + 1 };
+  return { name: `events_${century}00s`, fromYear: century * 100, untilYear: century * 100 + 100 };
 }

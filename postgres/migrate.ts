@@ -1,5 +1,5 @@
 // Brings a schema's tables to the newest version: numbered SQL files, in order, once, all of a run in one transaction, and
-// behind them the views that are made from declarations.
+// behind them the views and the rights that are made from declarations.
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -11,8 +11,9 @@ import { createLiveViews } from './live-views.ts';
 import { clientConfig } from './pool.ts';
 import { runPromotions } from './promotions.ts';
 import type { Promotion } from './promotions.ts';
+import { OWNER, applyRights } from './rights.ts';
 import { quoteSchema } from './schema-name.ts';
-import { LOCK_NOT_AVAILABLE, sqlState } from './sqlstate.ts';
+import { INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE, sqlState } from './sqlstate.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('./migrations/*.sql', import.meta.url));
 
@@ -22,8 +23,11 @@ const BETWEEN_TRIES_MS = 1_000;
 const TRIES = 60;
 
 type Applied = { readonly applied: string[]; readonly version: number };
-/** `promoted`: the fields that this run moved from `extra` into columns of their own. */
-export type MigrationResult = Applied & { readonly promoted: Promotion[] };
+/**
+ * `promoted`: the fields that this run moved from `extra` into columns of their own. `notice`: what this user may not do about
+ * the roles, and who has to; null: nothing.
+ */
+export type MigrationResult = Applied & { readonly promoted: Promotion[]; readonly notice: string | null };
 
 /**
  * Applies what is missing and returns the names of the files applied and the version reached. Processes that migrate at
@@ -37,7 +41,10 @@ export async function migrate({ url, schema }: { url: string; schema: string }):
   await client.connect();
   try {
     const migrated = await applyAll(client, schema).catch((error: unknown) => {
-      throw new Error(`Migrating schema ${schema} failed and changed nothing: ${messageOf(error)}`, { cause: error });
+      const hint = sqlState(error) === INSUFFICIENT_PRIVILEGE ? `; migrate as a member of ${OWNER}.` : '';
+      throw new Error(`Migrating schema ${schema} failed and changed nothing: ${messageOf(error)}${hint}`, {
+        cause: error,
+      });
     });
     return { ...migrated, promoted: await runPromotions(client, schema) };
   } finally {
@@ -45,7 +52,9 @@ export async function migrate({ url, schema }: { url: string; schema: string }):
   }
 }
 
-async function applyAll(client: Client, schema: string): Promise<Applied> {
+type Migrated = Applied & Pick<MigrationResult, 'notice'>;
+
+async function applyAll(client: Client, schema: string): Promise<Migrated> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await applyOnce(client, schema);
@@ -57,14 +66,15 @@ async function applyAll(client: Client, schema: string): Promise<Applied> {
   }
 }
 
-async function applyOnce(client: Client, schema: string): Promise<Applied> {
+async function applyOnce(client: Client, schema: string): Promise<Migrated> {
   await client.query('begin');
   await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${quoteSchema(schema)}/migrate`]);
   await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
   const applied = await applyMigrations(client, schema);
   await createLiveViews(client, schema);
+  const notice = await applyRights(client, schema);
   await client.query('commit');
-  return applied;
+  return { ...applied, notice };
 }
 
 /** Applies what is missing, of the versions up to `through` where it is given, in the transaction that the client is in. */

@@ -7,6 +7,7 @@ import { createLiveViews } from './live-views.ts';
 import { applyMigrations } from './migrate.ts';
 import { clientConfig } from './pool.ts';
 import { runPromotions } from './promotions.ts';
+import { applyRights } from './rights.ts';
 import { markRestored } from './restored-schema.ts';
 import { quoteSchema } from './schema-name.ts';
 import { SnapshotError, quoteHome, readSnapshot } from './snapshots.ts';
@@ -50,6 +51,7 @@ export async function restoreSnapshot({ url, schema, name, to, onProgress }: Res
     const { version } = await applyMigrations(client, to);
     await createLiveViews(client, to);
     await markRestored(client, to, snapshot);
+    await applyRights(client, to);
     await client.query(`analyze ${tables.map((table) => `${quoteSchema(to)}.${table}`).join(', ')}`);
     await client.query('commit');
     // Without events it only notes that there is nothing to move.

@@ -9,6 +9,7 @@ export const RESTORED = 'WR003';
 export const LOCK_NOT_AVAILABLE = '55P03';
 /** The schema has no such table: it is of an older version, or none of a pipeline. */
 export const UNDEFINED_TABLE = '42P01';
+export const INSUFFICIENT_PRIVILEGE = '42501';
 const UNIQUE_VIOLATION = '23505';
 /** Class 22: a value that its column does not take. */
 const DATA_EXCEPTION = '22';
