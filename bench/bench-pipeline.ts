@@ -19,6 +19,7 @@ import {
   pipelineId,
   windowsId,
 } from '../pipeline/ids.ts';
+import { clientSecurity } from '../local/temporal-security.ts';
 import { formatOffset } from '../pipeline/offset.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { migrate } from '../postgres/migrate.ts';
@@ -73,7 +74,10 @@ export class BenchPipeline {
 
   /** Makes the topic and the tables. */
   static async open(options: BenchOptions, times: Times): Promise<BenchPipeline> {
-    const connection = await Connection.connect({ address: options.addresses.temporal.address });
+    const connection = await Connection.connect({
+      address: options.addresses.temporal.address,
+      ...clientSecurity(),
+    });
     const bench = new BenchPipeline(options, connection, times);
     const { brokers } = options.addresses.kafka;
     const { topic, schema } = bench.spec;

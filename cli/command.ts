@@ -7,6 +7,7 @@ import type { SettingName } from '../pipeline/setting-table.ts';
 import { SETTING_NAMES, resolveSettings } from '../pipeline/settings.ts';
 import type { SettingOrigins, Settings } from '../pipeline/settings.ts';
 import { environment } from './environment.ts';
+import { useSecurity } from './use-security.ts';
 
 /** Settings that say where things are: every command that talks to a server takes them. */
 export const WHERE: readonly SettingName[] = [
@@ -51,25 +52,38 @@ const SETTINGS_OF = new WeakMap<Command, readonly SettingName[]>();
 
 /** Adds the flags of the command's settings: after its own options, because help lists groups in the order they came. */
 export function addSettingFlags(command: Command): void {
-  for (const setting of SETTINGS_OF.get(command) ?? []) command.addOption(settingOption(setting));
+  for (const setting of SETTINGS_OF.get(command) ?? []) {
+    const { flag } = SETTINGS[setting];
+    if (flag !== null) command.addOption(settingOption(setting, flag));
+  }
 }
 
-function settingOption(name: SettingName): Option {
-  const { flag, type, env, default: fallback, why } = SETTINGS[name];
+function settingOption(name: SettingName, flag: string): Option {
+  const { type, env, default: fallback, why } = SETTINGS[name];
   const origin = fallback === '' ? env : `${env}, default ${fallback}`;
   return new Option(`${flag} <${type}>`, `${why} (${origin})`).helpGroup('Settings:');
 }
 
-const ATTRIBUTE_NAMES = new Map(SETTING_NAMES.map((name) => [new Option(SETTINGS[name].flag).attributeName(), name]));
+const ATTRIBUTE_NAMES = new Map(
+  SETTING_NAMES.flatMap((name) => {
+    const { flag } = SETTINGS[name];
+    return flag === null ? [] : [[new Option(flag).attributeName(), name] as const];
+  }),
+);
 
-/** The settings of this call: its flags, the environment, the defaults. Throws SettingsError with every problem. */
+/**
+ * The settings of this call: its flags, the environment, the defaults. Throws SettingsError with every problem. From here on
+ * every connection of this process to Kafka and Temporal is secured as they say.
+ */
 export function settingsOf(command: Command): { settings: Settings; origins: SettingOrigins } {
   const flags: Partial<Record<SettingName, string>> = {};
   for (const [attribute, value] of Object.entries(command.opts())) {
     const name = ATTRIBUTE_NAMES.get(attribute);
     if (name !== undefined && isSettingName(name) && typeof value === 'string') flags[name] = value;
   }
-  return resolveSettings({ flags, env: environment() });
+  const resolved = resolveSettings({ flags, env: environment() });
+  useSecurity(resolved.settings);
+  return resolved;
 }
 
 /** Lets commander report what a parser throws as a usage error of that option. */

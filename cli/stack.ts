@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 
 import { PROMETHEUS, SERVER_NAMES, SERVER_TITLES, homeFolder, logFile } from '../local/home-folder.ts';
 import type { ServerName } from '../local/home-folder.ts';
-import { withoutPassword } from '../local/postgres-health.ts';
 import { prometheusStatus } from '../local/prometheus-server.ts';
 import type { PrometheusStatus } from '../local/prometheus-server.ts';
+import { withoutPassword } from '../pipeline/url-password.ts';
 import { resetStack, stackStatus, startStack, stopStack } from '../local/stack.ts';
 import type { StackAddresses, StackStatus } from '../local/stack.ts';
 import type { SettingName } from '../pipeline/setting-table.ts';

@@ -1,6 +1,7 @@
 // Speaking to the workflows from the command line: Updates with a deadline, queries, starts, and clear words when nobody answers.
 import type { Client, WorkflowHandle } from '@temporalio/client';
 
+import { clientSecurity, securityHint } from '../local/temporal-security.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { TASK_QUEUES } from '../pipeline/ids.ts';
 import { CliFailure } from './failure.ts';
@@ -34,14 +35,16 @@ export type Control = {
 export async function openControl({ address, namespace }: { address: string; namespace: string }): Promise<Control> {
   // Loaded here, because it takes as long to load as everything else together, and most commands do without it.
   const { Client: TemporalClient, Connection } = await import('@temporalio/client');
-  const connection = await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT_MS }).catch(
-    (cause: unknown) => {
-      throw new CliFailure(
-        `Temporal at ${address} does not answer; see \`weir stack status\`, start it with \`weir up\`, or correct WEIR_TEMPORAL_ADDRESS.`,
-        { cause },
-      );
-    },
-  );
+  const connection = await Connection.connect({
+    address,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    ...clientSecurity(),
+  }).catch((cause: unknown) => {
+    throw new CliFailure(
+      `Temporal at ${address} does not answer; see \`weir stack status\`, start it with \`weir up\`, or correct WEIR_TEMPORAL_ADDRESS${securityHint()}.`,
+      { cause },
+    );
+  });
   const client = new TemporalClient({ connection, namespace });
   const ask = async <Answer>(
     target: Target,

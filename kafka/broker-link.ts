@@ -1,11 +1,13 @@
 // A link to a Kafka cluster: finds topics and leaders over kafkajs's connections, and can be cut at once when it hangs.
 import type { Socket } from 'node:net';
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 import { assert, messageOf } from '../pipeline/ensure.ts';
 import { KafkaUnreachableError } from './failures.ts';
 import { createBroker, unjudgedRequest } from './kafkajs-internals.ts';
 import type { Broker, SocketFactory } from './kafkajs-internals.ts';
+import { kafkaSecurity } from './security.ts';
 
 type Address = { readonly host: string; readonly port: number };
 export type LinkOptions = {
@@ -59,6 +61,7 @@ export class BrokerLink {
   readonly #bootstrap: readonly Address[];
   readonly #clientId: string;
   readonly #requestTimeoutMs: number;
+  readonly #security = kafkaSecurity();
   readonly #sockets = new Set<Socket>();
   readonly #brokers = new Map<string, Promise<Broker>>();
   #nodes = new Map<number, Address>();
@@ -149,6 +152,8 @@ export class BrokerLink {
       socketFactory: this.#openSocket,
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       requestTimeout: this.#requestTimeoutMs,
+      // Of its own: kafkajs writes into it.
+      sasl: this.#security.sasl && { ...this.#security.sasl },
     });
     try {
       await broker.connect();
@@ -160,10 +165,12 @@ export class BrokerLink {
   }
 
   readonly #openSocket: SocketFactory = ({ host, port, onConnect }) => {
-    const socket = connect(
-      { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
-      onConnect,
-    );
+    const { tls } = this.#security;
+    const place = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    // A name that is an address may not be sent; the certificate is held to it all the same.
+    const socket = tls
+      ? connectTls({ ...place, ...tls, ...(isIP(host) === 0 && { servername: host }) }, onConnect)
+      : connect(place, onConnect);
     this.#sockets.add(socket);
     // kafkajs reconnects a broken connection by itself when it is used again.
     if (this.#closed !== null) socket.destroy(new Error(this.#closed));

@@ -4,6 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { parseAddress } from './broker-link.ts';
 // Also stops kafkajs's idle timers, once for the process.
 import { silentLog } from './kafkajs-internals.ts';
+import { clientSecurity } from './security.ts';
 
 export type KafkaClient = { readonly brokers: readonly string[]; readonly kafka: Kafka };
 
@@ -23,6 +24,7 @@ export function connectKafka(options: {
     logLevel: logLevel.NOTHING,
     logCreator: silentLog,
     retry: RETRY,
+    ...clientSecurity(),
   });
   return { brokers: options.brokers, kafka };
 }

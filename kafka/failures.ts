@@ -1,5 +1,7 @@
 // What can go wrong with Kafka that a caller must decide about: one class per decision, each a sentence that says what to do.
 
+import { securityRemedy } from './security.ts';
+
 export type PartitionPlace = { readonly topic: string; readonly partition: number };
 
 /** Guarantee 8: messages that were never read are gone from the log. The partition must stop until a person accepts the gap. */
@@ -88,11 +90,10 @@ export class KafkaUnreachableError extends Error {
   readonly addresses: readonly string[];
 
   constructor(addresses: readonly string[], cause: unknown) {
-    const why = cause instanceof Error ? ` (${cause.message})` : '';
-    super(
-      `No Kafka broker answers at ${addresses.join(', ')}${why}: start it, or set WEIR_KAFKA_BROKERS to where it listens.`,
-      { cause },
-    );
+    const said = cause instanceof Error ? cause.message : '';
+    const why = said === '' ? '' : ` (${said})`;
+    const remedy = securityRemedy(said) ?? 'start it, or set WEIR_KAFKA_BROKERS to where it listens';
+    super(`No Kafka broker answers at ${addresses.join(', ')}${why}: ${remedy}.`, { cause });
     this.addresses = addresses;
   }
 }

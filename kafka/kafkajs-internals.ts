@@ -2,6 +2,8 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 
+import type { KafkaSasl } from './security.ts';
+
 /** What kafkajs writes to a socket: it asks only for these two views of an encoder. */
 type Frame = { readonly buf: Buffer; readonly buffer: Buffer };
 
@@ -46,6 +48,7 @@ type ConnectionPoolOptions = {
   socketFactory: SocketFactory;
   connectionTimeout: number;
   requestTimeout: number;
+  sasl: KafkaSasl | null;
 };
 /** One error of Kafka's protocol, by its code. */
 export type ProtocolError = Error & { readonly type: string; readonly code: number; readonly retriable: boolean };

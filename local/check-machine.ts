@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { messageOf } from '../pipeline/ensure.ts';
+import { withoutPassword } from '../pipeline/url-password.ts';
 import { USUAL_PORTS, isPortFree } from './choose-ports.ts';
 import type { PortName } from './choose-ports.ts';
 import { homeFolder } from './home-folder.ts';
@@ -10,7 +11,7 @@ import type { HomeFolder, ServerName } from './home-folder.ts';
 import { checkKafka } from './kafka-health.ts';
 import { KAFKA_VERSION, findJava, findMaven, kafkaJarsFolder } from './kafka-jars.ts';
 import { findTool, isAtLeast, isRoot, parseVersion, toolVersion } from './machine.ts';
-import { checkPostgres, withoutPassword } from './postgres-health.ts';
+import { checkPostgres } from './postgres-health.ts';
 import { findPostgresPackage } from './postgres-programs.ts';
 import { runningServer } from './server-process.ts';
 import type { StackRequest } from './stack.ts';

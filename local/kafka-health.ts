@@ -1,8 +1,11 @@
 // Asks a Kafka whether it answers, by the address alone.
 import { Kafka, logLevel } from 'kafkajs';
 
+import { clientSecurity, securityRemedy } from '../kafka/security.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { StackError } from './stack-error.ts';
+
+const REMEDY = 'start it, correct the address, or unset the variable to have Kafka started here';
 
 /** Whether the cluster answers and has a broker that serves clients; with `clusterId`, whether it is that very cluster. */
 export async function isKafkaReady(brokers: readonly string[], clusterId?: string): Promise<boolean> {
@@ -20,7 +23,7 @@ export async function checkKafka(brokers: readonly string[]): Promise<{ brokers:
     return { brokers: (await describeCluster(brokers)).brokers.length };
   } catch (error) {
     throw new StackError(
-      `Kafka at ${brokers.join(',')} (WEIR_KAFKA_BROKERS) does not answer: ${messageOf(error)}; start it, correct the address, or unset the variable to have Kafka started here.`,
+      `Kafka at ${brokers.join(',')} (WEIR_KAFKA_BROKERS) does not answer: ${messageOf(error)}; ${securityRemedy(messageOf(error)) ?? REMEDY}.`,
       { cause: error },
     );
   }
@@ -34,6 +37,7 @@ async function describeCluster(brokers: readonly string[]): Promise<{ brokers: u
     connectionTimeout: 3_000,
     requestTimeout: 5_000,
     retry: { retries: 0 },
+    ...clientSecurity(),
   });
   const admin = kafka.admin();
   try {

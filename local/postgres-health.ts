@@ -2,6 +2,8 @@
 import { Client } from 'pg';
 
 import { messageOf } from '../pipeline/ensure.ts';
+import { tlsRemedy, withTlsOf } from '../postgres/tls.ts';
+import { withoutPassword } from '../pipeline/url-password.ts';
 import { StackError, errorCode } from './stack-error.ts';
 
 const OLDEST_VERSION = 16;
@@ -42,7 +44,7 @@ export function refuseOlder(version: string, url: string): void {
 /** Runs one statement on a connection of its own. */
 export async function queryOnce(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const client = new Client({
-    connectionString: url,
+    connectionString: withTlsOf(url),
     connectionTimeoutMillis: 5_000,
     query_timeout: 10_000,
     application_name: 'weir health',
@@ -57,11 +59,6 @@ export async function queryOnce(url: string, sql: string): Promise<Record<string
   }
 }
 
-/** The URL as it may be shown. */
-export function withoutPassword(url: string): string {
-  return url.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, '$1:***@');
-}
-
 async function askVersion(url: string): Promise<string> {
   const [row] = await queryOnce(url, "select current_setting('server_version') as version");
   return typeof row?.['version'] === 'string' ? row['version'] : '';
@@ -74,5 +71,6 @@ function reason(error: unknown): string {
   if (code === '3D000') return 'has no such database: create it or correct the name at the end of the URL';
   // pg throws an AggregateError with an empty message where a host has several addresses.
   const said = messageOf(error) || code || 'no reason given';
-  return `does not answer: ${said}; start it, correct the URL, or unset the variable to have PostgreSQL started here`;
+  const usual = 'start it, correct the URL, or unset the variable to have PostgreSQL started here';
+  return `does not answer: ${said}; ${tlsRemedy(said) ?? usual}`;
 }

@@ -1,10 +1,13 @@
 // Asks a Temporal server whether it answers, by the address alone: two gRPC calls written out over HTTP/2, because this
 // folder starts servers and must not need the Temporal client.
 import { connect } from 'node:http2';
-import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Session, IncomingHttpHeaders, SecureClientSessionOptions } from 'node:http2';
+import { isIP } from 'node:net';
 
 import { messageOf } from '../pipeline/ensure.ts';
 import { StackError } from './stack-error.ts';
+import { securityHint, temporalSecurity } from './temporal-security.ts';
+import type { TemporalTls } from './temporal-security.ts';
 
 const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService';
 const CALL_DEADLINE_MS = 5_000;
@@ -36,7 +39,7 @@ export async function checkTemporal(address: string, namespace: string): Promise
     answer = await call(address, 'DescribeNamespace', stringField(1, namespace));
   } catch (error) {
     throw new StackError(
-      `Temporal at ${address} (WEIR_TEMPORAL_ADDRESS) does not answer: ${messageOf(error)}; ${remedy}.`,
+      `Temporal at ${address} (WEIR_TEMPORAL_ADDRESS) does not answer: ${messageOf(error)}; ${remedy}${securityHint()}.`,
       { cause: error },
     );
   }
@@ -53,15 +56,30 @@ export async function checkTemporal(address: string, namespace: string): Promise
 }
 
 async function call(address: string, method: string, message: Buffer): Promise<GrpcAnswer> {
-  const session = connect(`http://${address}`);
+  const { tls, apiKey } = temporalSecurity();
+  const session =
+    tls === null ? connect(`http://${address}`) : connect(`https://${address}`, secureOptions(tls, address));
   try {
-    return await callOn(session, `${SERVICE}/${method}`, message);
+    return await callOn(session, {
+      path: `${SERVICE}/${method}`,
+      message,
+      ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }),
+    });
   } finally {
     session.destroy();
   }
 }
 
-function callOn(session: ClientHttp2Session, path: string, message: Buffer): Promise<GrpcAnswer> {
+type GrpcCall = { readonly path: string; readonly message: Buffer; readonly authorization?: string };
+
+function secureOptions({ ca, certificate, serverName }: TemporalTls, address: string): SecureClientSessionOptions {
+  const host = new URL(`https://${address}`).hostname.replaceAll(/[[\]]/g, '');
+  // A name that is an address may not be sent; the certificate is held to it all the same.
+  const servername = serverName ?? (isIP(host) === 0 ? host : '');
+  return { ...(ca !== null && { ca }), ...certificate, servername };
+}
+
+function callOn(session: ClientHttp2Session, { path, message, authorization }: GrpcCall): Promise<GrpcAnswer> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new Error(`no answer within ${CALL_DEADLINE_MS / 1000} s`)),
@@ -77,6 +95,7 @@ function callOn(session: ClientHttp2Session, path: string, message: Buffer): Pro
       ':path': path,
       'content-type': 'application/grpc',
       te: 'trailers',
+      ...(authorization !== undefined && { authorization }),
     });
     const chunks: Buffer[] = [];
     let status = '';

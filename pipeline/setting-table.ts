@@ -1,4 +1,6 @@
 // The table of settings: everything a user can turn, declared once with its default and why it is there.
+import { SECURITY_SETTINGS } from './security-settings.ts';
+import type { SecuritySettings } from './security-settings.ts';
 import {
   amount,
   brokerList,
@@ -40,18 +42,22 @@ export type Settings = {
   readonly postgresUrl: string | null;
   readonly temporalAddress: string | null;
   readonly temporalNamespace: string;
-};
+} & SecuritySettings;
 
 export type SettingName = keyof Settings;
 
-/** One row of the table. `default` is the text a user would write; empty: not set. `parse` throws what is wrong, without a full stop. */
+/**
+ * One row of the table. `default` is the text a user would write; empty: not set. `flag` null: only the variable. `secret`: never
+ * shown. `parse` throws what is wrong, without a full stop.
+ */
 type SettingRow<T> = {
   readonly env: string;
-  readonly flag: string;
+  readonly flag: string | null;
   readonly type: string;
   readonly unit: string | null;
   readonly default: string;
   readonly why: string;
+  readonly secret?: true;
   readonly parse: (text: string) => T;
 };
 
@@ -239,6 +245,7 @@ export const SETTINGS: SettingTable = {
     why: 'Temporal namespace that the workflows live in',
     parse: text,
   },
+  ...SECURITY_SETTINGS,
 };
 
 /** Whether `key` names a setting. */

@@ -90,7 +90,34 @@ export function postgresUrl(given: string): string {
   if (!/^postgres(ql)?:\/\/\S+$/.test(given.trim())) {
     throw new Error('it is not a PostgreSQL URL; write postgres://user:password@host:5432/database');
   }
+  refuseSslMode(new URLSearchParams(/\?([^#]*)/.exec(given)?.[1] ?? ''));
   return given.trim();
+}
+
+/** One of these words. The text of the error repeats what was given. */
+export function oneOf<const Word extends string>(words: readonly Word[]): (given: string) => Word {
+  return (given) => {
+    const found = words.find((word) => word === given.trim());
+    if (found === undefined) throw new Error(`"${given}" is none of ${words.join(', ')}`);
+    return found;
+  };
+}
+
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+
+/** What libpq calls sslmode, as far as it says for sure whether a connection is encrypted. */
+function refuseSslMode(params: URLSearchParams): void {
+  const mode = params.get('sslmode');
+  if (mode !== null && !SSL_MODES.some((known) => known === mode)) {
+    throw new Error(`sslmode=${mode} is not known here; write ${SSL_MODES.join(', ')}`);
+  }
+  const root = params.get('sslrootcert');
+  if (mode === 'verify-ca' && (root === null || root === 'system')) {
+    throw new Error('sslmode=verify-ca needs sslrootcert, the PEM file of the authority that signed the certificate');
+  }
+  if (mode === null && ['sslrootcert', 'sslcert', 'sslkey'].some((name) => params.has(name))) {
+    throw new Error(`it has certificates and no sslmode; add sslmode=verify-full, or one of ${SSL_MODES.join(', ')}`);
+  }
 }
 
 /** One of LOG_LEVELS. */

@@ -2,8 +2,10 @@
 import { formatDuration } from './duration.ts';
 import { messageOf } from './ensure.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
+import { securityProblems } from './security-settings.ts';
 import { SETTINGS, isSettingName } from './setting-table.ts';
 import type { SettingName, Settings } from './setting-table.ts';
+import { withoutPassword } from './url-password.ts';
 
 export type { Settings } from './setting-table.ts';
 
@@ -43,11 +45,15 @@ export function resolveSettings(given: Given): { settings: Settings; origins: Se
     try {
       return row.parse(text ?? '');
     } catch (thrown) {
-      problems.push(`${origin === 'flag' ? row.flag : row.env}: ${messageOf(thrown)}.`);
+      problems.push(`${(origin === 'flag' ? row.flag : null) ?? row.env}: ${messageOf(thrown)}.`);
       return row.parse(row.default);
     }
   };
   const settings = eachSetting(take);
+  const { kafkaBrokers, temporalAddress } = settings;
+  problems.push(
+    ...securityProblems(settings, { kafkaIsOurs: kafkaBrokers === null, temporalIsOurs: temporalAddress === null }),
+  );
   if (problems.length > 0) throw new SettingsError(problems);
   return { settings, origins: new Map(SETTING_NAMES.map((name) => [name, originOf(name, given)] as const)) };
 }
@@ -74,6 +80,19 @@ function eachSetting(take: <Name extends SettingName>(name: Name) => Settings[Na
     postgresUrl: take('postgresUrl'),
     temporalAddress: take('temporalAddress'),
     temporalNamespace: take('temporalNamespace'),
+    kafkaTls: take('kafkaTls'),
+    kafkaCaFile: take('kafkaCaFile'),
+    kafkaSasl: take('kafkaSasl'),
+    kafkaUsername: take('kafkaUsername'),
+    kafkaPassword: take('kafkaPassword'),
+    kafkaPasswordFile: take('kafkaPasswordFile'),
+    temporalTls: take('temporalTls'),
+    temporalCaFile: take('temporalCaFile'),
+    temporalCertFile: take('temporalCertFile'),
+    temporalKeyFile: take('temporalKeyFile'),
+    temporalServerName: take('temporalServerName'),
+    temporalApiKey: take('temporalApiKey'),
+    temporalApiKeyFile: take('temporalApiKeyFile'),
   };
 }
 
@@ -92,8 +111,9 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
 export function describeSetting(name: SettingName, settings: Settings): string {
   const value = settings[name];
   if (value === null) return SETTINGS[name].default === 'none' ? 'none' : '-';
+  if (SETTINGS[name].secret) return '***';
   if (typeof value === 'number') return SETTINGS[name].type === 'duration' ? formatDuration(value) : String(value);
-  return typeof value === 'string' ? value.replace(/(:\/\/[^:@/]*):[^@]*@/, '$1:***@') : value.join(',');
+  return typeof value === 'string' ? withoutPassword(value) : value.join(',');
 }
 
 /** The part of the settings that decides what results say: what workflows are given. */

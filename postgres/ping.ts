@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { messageOf } from '../pipeline/ensure.ts';
 import { clientConfig } from './pool.ts';
 import { sqlState } from './sqlstate.ts';
+import { tlsRemedy } from './tls.ts';
 
 /** A kept connection does not notice a server that lets nobody else in, so every so many questions it is a new one. */
 const RENEW_EVERY = 3;
@@ -85,7 +86,7 @@ export class PostgresPing {
       return `${this.#place} takes no more connections (${said}): raise max_connections, or end some of them.`;
     }
     return sqlState(error) === null
-      ? `${this.#place} does not answer (${said}): start it, or correct WEIR_POSTGRES_URL.`
+      ? `${this.#place} does not answer (${said}): ${tlsRemedy(said) ?? 'start it, or correct WEIR_POSTGRES_URL'}.`
       : `${this.#place} refuses (${said}): see its log, or correct WEIR_POSTGRES_URL.`;
   }
 }

@@ -2,6 +2,7 @@
 import { Pool } from 'pg';
 import type pg from 'pg';
 
+import { withTlsOf } from './tls.ts';
 import { WatchedClient } from './watched-client.ts';
 
 /** Anything that runs one statement: a pool or a client inside a transaction. */
@@ -35,7 +36,7 @@ const deadLineOptions = `-c tcp_keepalives_idle=${DEAD_LINE.idleS} -c tcp_keepal
  */
 export function clientConfig({ url, applicationName }: PoolOptions): pg.ClientConfig {
   return {
-    connectionString: url,
+    connectionString: withTlsOf(url),
     application_name: applicationName ?? 'weir',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,

@@ -8,6 +8,7 @@ import { Client, DatabaseError } from 'pg';
 import type pg from 'pg';
 
 import { messageOf } from '../pipeline/ensure.ts';
+import { tlsRemedy } from './tls.ts';
 
 const LOOK_EVERY_MS = 1_000;
 const SILENT_AFTER_MS = 10_000;
@@ -80,10 +81,11 @@ export class WatchedClient extends Client {
   /** What PostgreSQL itself says (no such user, starting up) is told better in its own words. */
   #named(cause: Error): Error {
     if (cause instanceof DatabaseError) return cause;
-    return new PostgresUnreachableError(
-      `PostgreSQL at ${this.#place} does not answer (${cause.message || codeOf(cause)}): start it, or correct WEIR_POSTGRES_URL.`,
-      { cause },
-    );
+    const said = cause.message || codeOf(cause);
+    const remedy = tlsRemedy(said) ?? 'start it, or correct WEIR_POSTGRES_URL';
+    return new PostgresUnreachableError(`PostgreSQL at ${this.#place} does not answer (${said}): ${remedy}.`, {
+      cause,
+    });
   }
 
   #watched(): this {

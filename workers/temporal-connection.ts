@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { NativeConnection } from '@temporalio/worker';
 
+import { clientSecurity, securityHint } from '../local/temporal-security.ts';
 import type { HealthRecord } from '../observability/health-record.ts';
 import type { Log } from '../observability/log.ts';
 import { backoffWaitMs } from '../pipeline/backoff.ts';
@@ -79,7 +80,7 @@ export async function connectPatiently(
       await connection?.close().catch(() => {});
       await tries.afterFailure(
         connection === null
-          ? `Temporal at ${address} does not answer (${messageOf(error)}): start it with "weir up", or correct WEIR_TEMPORAL_ADDRESS.`
+          ? `Temporal at ${address} does not answer (${messageOf(error)}): start it with "weir up", or correct WEIR_TEMPORAL_ADDRESS${securityHint()}.`
           : `Temporal at ${address} does not serve namespace "${namespace}" (${messageOf(error)}): create it, or correct WEIR_TEMPORAL_NAMESPACE.`,
       );
     }
@@ -89,7 +90,7 @@ export async function connectPatiently(
 
 /** Temporal's own connecting knows no end: one that comes too late is closed again. */
 async function connectInTime(address: string): Promise<NativeConnection> {
-  const connecting = NativeConnection.connect({ address });
+  const connecting = NativeConnection.connect({ address, ...clientSecurity() });
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {

@@ -1,6 +1,7 @@
 // Asks Temporal whether it serves the namespace: over one kept connection of its own, beside that of the pollers.
 import { Connection } from '@temporalio/client';
 
+import { clientSecurity, securityHint } from '../local/temporal-security.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import type { TemporalAddress } from './temporal-connection.ts';
 
@@ -18,6 +19,7 @@ export class TemporalPing {
     const { address, namespace } = this.#temporal;
     this.#kept ??= Connection.lazy({
       address,
+      ...clientSecurity(),
       // Without retries: the next check is the next try. Of its own: others' waits before connecting must not hold it back.
       interceptors: [],
       channelArgs: { 'grpc.use_local_subchannel_pool': 1 },
@@ -32,7 +34,7 @@ export class TemporalPing {
       const said = messageOf(signal.aborted ? signal.reason : error);
       this.cut(said);
       throw new Error(
-        `Temporal at ${address} does not serve namespace "${namespace}" (${said}): start it, or correct WEIR_TEMPORAL_ADDRESS and WEIR_TEMPORAL_NAMESPACE.`,
+        `Temporal at ${address} does not serve namespace "${namespace}" (${said}): start it, or correct WEIR_TEMPORAL_ADDRESS and WEIR_TEMPORAL_NAMESPACE${securityHint()}.`,
         { cause: error },
       );
     }

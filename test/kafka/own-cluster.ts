@@ -41,10 +41,11 @@ class OwnBroker {
     this.#classPath = ['-cp', join(places.jars, '*')];
   }
 
-  async format(clusterId: string): Promise<void> {
+  async format(clusterId: string, scramUser: string | null): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
     writeFileSync(join(this.#folder, 'server.properties'), this.#settings());
-    const args = ['format', '-t', clusterId, '-c', join(this.#folder, 'server.properties')];
+    const user = scramUser === null ? [] : ['--add-scram', scramUser];
+    const args = ['format', '-t', clusterId, '-c', join(this.#folder, 'server.properties'), ...user];
     await runTool({
       what: 'Kafka formats its storage',
       command: findJava(),
@@ -106,8 +107,15 @@ export type OwnCluster = {
   remove(): Promise<void>;
 };
 
-/** Starts `count` brokers that form one cluster, with `settings` beyond the usual ones. `remove` stops them and deletes what they stored. */
-export async function startOwnCluster(count: number, settings: BrokerSettings = {}): Promise<OwnCluster> {
+/**
+ * Starts `count` brokers that form one cluster, with `settings` beyond the usual ones. `scramUser`: one user that it knows from the
+ * start, as Kafka's StorageTool takes it. `remove` stops them and deletes what they stored.
+ */
+export async function startOwnCluster(
+  count: number,
+  settings: BrokerSettings = {},
+  scramUser: string | null = null,
+): Promise<OwnCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-kafka-'));
   const jars = await ensureKafkaJars(quiet);
   const controller = await getPort();
@@ -116,7 +124,7 @@ export async function startOwnCluster(count: number, settings: BrokerSettings = 
   for (let nodeId = 1; nodeId <= count; nodeId += 1) {
     const ports = { broker: await getPort(), controller };
     const broker = new OwnBroker(nodeId, { folder, jars, ports, settings });
-    await broker.format(clusterId);
+    await broker.format(clusterId, scramUser);
     await broker.start();
     brokers.push(broker);
   }

@@ -4,7 +4,8 @@ import { expect, inject, test } from 'vitest';
 
 import { checkMachine } from '../../local/check-machine.ts';
 import { checkKafka } from '../../local/kafka-health.ts';
-import { checkPostgres, withoutPassword } from '../../local/postgres-health.ts';
+import { checkPostgres } from '../../local/postgres-health.ts';
+import { withoutPassword } from '../../pipeline/url-password.ts';
 import { checkTemporal } from '../../local/temporal-health.ts';
 import { startStack } from '../../local/stack.ts';
 import { temporaryHome } from './temporary-home.ts';

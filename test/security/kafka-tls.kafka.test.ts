@@ -1,0 +1,120 @@
+// A Kafka with TLS and SCRAM-SHA-512 and an authority that lives as long as the test: who comes in, and what the others are told.
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { connectKafka } from '../../kafka/client.ts';
+import { openEventWriter } from '../../kafka/event-writer.ts';
+import { openPartitionReader } from '../../kafka/partition-reader.ts';
+import { KafkaPing } from '../../kafka/ping.ts';
+import { secureKafka } from '../../kafka/security.ts';
+import type { KafkaSecurity } from '../../kafka/security.ts';
+import { ensureTopic, openTopicObserver, partitionOffsets } from '../../kafka/topics.ts';
+import { checkKafka } from '../../local/kafka-health.ts';
+import { startOwnCluster } from '../kafka/own-cluster.ts';
+import type { OwnCluster } from '../kafka/own-cluster.ts';
+import { hasOpenssl, keystore, makeAuthority } from '../support/certificates.ts';
+import type { Authority } from '../support/certificates.ts';
+
+const USER = { mechanism: 'scram-sha-512', username: 'weir', password: `secret-${randomUUID()}` } as const;
+const WRONG_PASSWORD = `wrong-${randomUUID()}`;
+
+describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openssl must be installed)', () => {
+  let authority: Authority;
+  let stranger: Authority;
+  let cluster: OwnCluster;
+  let right: KafkaSecurity;
+
+  beforeAll(async () => {
+    authority = makeAuthority();
+    stranger = makeAuthority();
+    right = { tls: { ca: readFileSync(authority.ca, 'utf8') }, sasl: USER };
+    secureKafka(right);
+    const jaas = `org.apache.kafka.common.security.scram.ScramLoginModule required username="${USER.username}" password="${USER.password}";`;
+    cluster = await startOwnCluster(
+      1,
+      {
+        'listener.security.protocol.map': 'PLAINTEXT:SASL_SSL,CONTROLLER:PLAINTEXT',
+        'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
+        'sasl.mechanism.inter.broker.protocol': 'SCRAM-SHA-512',
+        'listener.name.plaintext.scram-sha-512.sasl.jaas.config': jaas,
+        'ssl.keystore.type': 'PEM',
+        'ssl.keystore.location': keystore(authority.sign('kafka', ['IP:127.0.0.1'])),
+        'ssl.truststore.type': 'PEM',
+        'ssl.truststore.location': authority.ca,
+      },
+      `SCRAM-SHA-512=[name=${USER.username},password=${USER.password}]`,
+    );
+  }, 300_000);
+
+  afterEach(() => secureKafka(right));
+
+  afterAll(async () => {
+    await cluster?.remove();
+    authority.remove();
+    stranger.remove();
+  }, 60_000);
+
+  it('serves administration, writer, reader, observer, probe and doctor that know user and authority', async () => {
+    const place = { brokers: cluster.addresses, topic: `test-${randomUUID()}` };
+    await ensureTopic({ ...place, partitions: 1 });
+    const writer = await openEventWriter(place);
+    await writer.write([{ key: 'k', value: Buffer.from('told in secret'), timestampMs: Date.now() }]);
+    await writer.close();
+    const reader = await openPartitionReader({ ...place, partition: 0, fromOffset: 0 });
+    const { messages } = await reader.next();
+    await reader.close();
+    expect(messages.map(({ value }) => value?.toString())).toEqual(['told in secret']);
+    expect(await partitionOffsets(place)).toMatchObject([{ endOffset: 1 }]);
+    const observer = await openTopicObserver(place);
+    await observer.close();
+    const ping = new KafkaPing(place.brokers);
+    await ping.ask();
+    ping.cut('the test is over');
+    const admin = connectKafka(place).kafka.admin();
+    await admin.connect();
+    expect(await admin.listTopics()).toContain(place.topic);
+    await admin.disconnect();
+    expect(await checkKafka(place.brokers)).toEqual({ brokers: 1 });
+  });
+
+  const refusalOf = async (security: KafkaSecurity): Promise<string[]> => {
+    secureKafka(security);
+    const place = { brokers: cluster.addresses, topic: 'any' };
+    const said = async (work: Promise<unknown>): Promise<string> =>
+      await work.then(
+        () => 'it was let in',
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      );
+    return [
+      await said(partitionOffsets(place)),
+      await said(new KafkaPing(place.brokers).ask()),
+      await said(checkKafka(place.brokers)),
+    ];
+  };
+
+  it.each([
+    ['with a wrong password', () => ({ ...right, sasl: { ...USER, password: WRONG_PASSWORD } }), /WEIR_KAFKA_USERNAME/],
+    [
+      'with a mechanism that it does not know',
+      () => ({ ...right, sasl: { ...USER, mechanism: 'plain' as const } }),
+      /WEIR_KAFKA_SASL/,
+    ],
+    [
+      'that trusts another authority',
+      () => ({ ...right, tls: { ca: readFileSync(stranger.ca, 'utf8') } }),
+      /WEIR_KAFKA_CA_FILE/,
+    ],
+    ['that trusts only what Node knows', () => ({ ...right, tls: {} }), /WEIR_KAFKA_CA_FILE/],
+    ['without a user', () => ({ ...right, sasl: null }), /WEIR_KAFKA_SASL/],
+    ['without TLS', () => ({ ...right, tls: null }), /WEIR_KAFKA_TLS/],
+  ])('refuses a client %s, who is told what to set, and never a password', async (_who, security, names) => {
+    const refusals = await refusalOf(security());
+    for (const said of refusals) {
+      expect(said).toMatch(names);
+      expect(said).not.toContain(USER.password);
+      expect(said).not.toContain(WRONG_PASSWORD);
+    }
+  });
+});
