@@ -54,7 +54,7 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openss
     await cluster?.remove();
     authority.remove();
     stranger.remove();
-  }, 60_000);
+  }, 120_000);
 
   it('serves administration, writer, reader, observer, probe and doctor that know user and authority', async () => {
     const place = { brokers: cluster.addresses, topic: `test-${randomUUID()}` };

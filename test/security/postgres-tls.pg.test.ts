@@ -53,7 +53,7 @@ describe.skipIf(!hasOpenssl())('a PostgreSQL with a certificate for 127.0.0.1 (o
     rmSync(home, { recursive: true, force: true });
     authority.remove();
     stranger.remove();
-  }, 60_000);
+  }, 120_000);
 
   const urlWith = (query: string, host = '127.0.0.1'): string => {
     const url = new URL(base);
