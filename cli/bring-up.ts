@@ -84,7 +84,8 @@ export async function setToWork(
     const control = await openControl({ address: addresses.temporal.address, namespace: settings.temporalNamespace });
     report(`${plural(settings.workers, 'worker')} started`);
     const spec = pipelineSpec(settings);
-    const { outcome, differences } = await abortable(signal, startPipelineAnew(control, spec));
+    const { outcome, differences, note } = await abortable(signal, startPipelineAnew(control, spec));
+    if (note !== null) report(note);
     if (differences.length > 0)
       report(`The pipeline ran with ${differences.join(', ')}; it is started anew with the settings of now`);
     await abortable(signal, firstAnswer(control, settings));

@@ -132,8 +132,12 @@ async function replay(settings: Settings, wanted: Wanted, { rate, detach, json }
   const input: ReplayInput = { ...wanted, replay: id, rate };
   await withControl(settings, async (control) => {
     const type = 'replayDeadLetters';
-    await ensureWorkflow(control, { type, id: replayId(id), queue: 'windows', input, memo: { topic: settings.topic } });
     const letters = plural(wanted.plan.letters, 'letter');
+    const { topic } = settings;
+    const summary = `send ${letters} of ${topic} again`;
+    const details = `Sends dead letters (${describeSelection(wanted.selection)}) to topic **${topic}** again and waits for what becomes of each. \`weir dead-letters replays pause ${id}\`, \`resume\` and \`cancel\` speak to it.`;
+    const words = { summary, details, topic };
+    await ensureWorkflow(control, { type, id: replayId(id), queue: 'windows', input, memo: { topic }, ...words });
     if (detach) {
       if (json) printJson({ id, letters: wanted.plan.letters });
       else printLine(`Replay ${id} of ${letters} is started; \`weir dead-letters replays\` says how far it is.`);

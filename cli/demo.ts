@@ -75,6 +75,9 @@ export async function startDemo(control: Control, topic: string, wish: DemoWish)
     queue: 'generator',
     input: { spec },
     memo: { spec },
+    summary: `demo: ${grouped(spec.rate)} events/s into ${topic}`,
+    details: `${demoSentence(spec)} \`weir generator rate\`, \`pause\` and \`stop\` speak to it.`,
+    topic,
   });
   return demoSentence(spec);
 }

@@ -62,6 +62,8 @@ export function generatorStartCommand(settings: readonly SettingName[]): Command
           input: { spec },
           memo: { spec },
           summary,
+          details: `Sends to topic **${spec.topic}**: ${summary}, seed ${spec.seed}, ${flawsOf(spec)}. \`weir generator rate\`, \`pause\` and \`stop\` speak to it.`,
+          topic: spec.topic,
         });
         if (flags.json) printJson(spec);
         else {

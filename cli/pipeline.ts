@@ -56,7 +56,8 @@ function startCommand(): Command {
       await withPool(settings, (pool) => refuseRestored(pool, settings.schema));
       if (createTopic) await provideTopics({ settings, createTopic, report: printProgress }, addressesOf(settings));
       await withControl(settings, async (control) => {
-        const { outcome, differences } = await startPipeline(control, pipelineSpec(settings));
+        const { outcome, differences, note } = await startPipeline(control, pipelineSpec(settings));
+        if (note !== null) printProgress(note);
         printLine(startSentence(settings.topic, outcome, differences));
       });
     });

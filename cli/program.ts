@@ -10,6 +10,7 @@ import { CliFailure } from './failure.ts';
 import { funnelCommand } from './funnel.ts';
 import { generatorCommand } from './generator.ts';
 import { keepWorkersCommand } from './keep-workers.ts';
+import { healthCommand } from './health.ts';
 import { lateCommand } from './late.ts';
 import { migrateCommand } from './migrate.ts';
 import { partitionCommand } from './partition.ts';
@@ -47,6 +48,7 @@ export function createProgram(): Command {
     pipelineCommand(),
     partitionCommand(),
     statusCommand(),
+    healthCommand(),
     windowsCommand(),
     sessionsCommand(),
     funnelCommand(),

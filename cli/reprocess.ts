@@ -83,7 +83,20 @@ async function reprocess(settings: Settings, flags: Flags): Promise<void> {
     const input = await inputOf(control, { settings, flags, id });
     const memo = { topic: settings.topic, fromMs, toMs };
     const type = 'reprocess';
-    await ensureWorkflow(control, { type, id: reprocessId(id), queue: 'windows', input, memo });
+    const range = `${timeText(fromMs)} to ${timeText(toMs)}`;
+    const summary = `rebuild windows of ${settings.topic}, ${range}`;
+    const details = `Rebuilds the windows of event time ${range} from table \`events\`; what differs gets its next revision. \`weir reprocess pause ${id}\`, \`resume\` and \`cancel\` speak to it.`;
+    const { topic } = settings;
+    await ensureWorkflow(control, {
+      type,
+      id: reprocessId(id),
+      queue: 'windows',
+      input,
+      memo,
+      summary,
+      details,
+      topic,
+    });
     if (flags.detach) {
       if (flags.json) printJson({ id });
       else printLine(`Reprocess ${id} is started; \`weir reprocess list\` says how far it is.`);

@@ -31,6 +31,14 @@ export function summaryLines(report: StatusReport): string[] {
   ];
 }
 
+/** What keeps the pipeline from going on, a sentence each, without any style. */
+export function problemTexts(report: StatusReport): string[] {
+  const { restoredFrom } = report;
+  if (restoredFrom !== null) return [`Restored from snapshot ${restoredFrom.snapshot}: nothing is read into it.`];
+  const problems = report.partitions.map(({ problem }) => problem).filter((problem) => problem !== null);
+  return [...problems, ...unreadyTexts(report), ...unpublishedTexts(report)];
+}
+
 /** A restored schema is no pipeline: it is behind its topic for good, and holds no letters. */
 function restoredLines(
   report: StatusReport,
@@ -53,10 +61,10 @@ function windowsLine({ totals, writtenThrough }: StatusReport): string {
   return `  windows     ${grouped(totals.windows)} closed through ${through}${waitingText(totals)}`;
 }
 
-function unreadyLines({ workers }: StatusReport): string[] {
-  return workers
-    .filter(({ ready }) => !ready)
-    .map(({ name, reasons }) => styled('yellow', `${name} is not ready: ${reasons.join(' ')}`));
+const unreadyLines = (report: StatusReport): string[] => unreadyTexts(report).map((text) => styled('yellow', text));
+
+function unreadyTexts({ workers }: StatusReport): string[] {
+  return workers.filter(({ ready }) => !ready).map(({ name, reasons }) => `${name} is not ready: ${reasons.join(' ')}`);
 }
 
 /** What keeps partitions from going on, and the command that helps. */
@@ -64,10 +72,13 @@ export function problemLines(partitions: StatusReport['partitions']): string[] {
   return partitions.flatMap(({ problem }) => (problem === null ? [] : [styled('red', problem)]));
 }
 
-function unpublishedLines({ publication: { problem, waiting, atLeast, waitedSeconds } }: StatusReport): string[] {
+const unpublishedLines = (report: StatusReport): string[] =>
+  unpublishedTexts(report).map((text) => styled('yellow', text));
+
+function unpublishedTexts({ publication: { problem, waiting, atLeast, waitedSeconds } }: StatusReport): string[] {
   if (problem === null) return [];
   const letters = `${atLeast ? 'at least ' : ''}${plural(waiting, 'letter')}`;
-  return [styled('yellow', `${problem} (${letters}, for up to ${formatDuration(waitedSeconds * 1000)})`)];
+  return [`${problem} (${letters}, for up to ${formatDuration(waitedSeconds * 1000)})`];
 }
 
 /** The whole status in one line, for logs. */
@@ -116,7 +127,11 @@ function stateText({ problem, idle }: StatusReport['partitions'][number]): strin
 }
 
 function lagText(seconds: number | null): string {
-  if (seconds === null) return 'age unknown';
+  return seconds === null ? 'age unknown' : ageText(seconds);
+}
+
+/** Seconds as people say them. */
+export function ageText(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   return seconds < 120 ? `${Math.round(seconds)} s` : formatDuration(Math.round(seconds) * 1000);
 }
@@ -134,11 +149,13 @@ const HOLD_TEXT = {
   'read-to-the-end-recently': 'which was read to its end only just now',
 } as const;
 
-function heldText({ heldBackBy }: StatusReport): string {
+/** Which partition holds the low watermark, and why; begins with a comma, or is empty. */
+export function heldText({ heldBackBy }: StatusReport): string {
   return heldBackBy === null ? '' : `, held by partition ${heldBackBy.partition} (${HOLD_TEXT[heldBackBy.reason]})`;
 }
 
-function waitingText({ lateWaiting, lateLeftOut }: StatusReport['totals']): string {
+/** Late events that are in no window yet; begins with a semicolon, or is empty. */
+export function waitingText({ lateWaiting, lateLeftOut }: StatusReport['totals']): string {
   const waiting = lateWaiting === 0 ? '' : `; ${plural(lateWaiting, 'late event')} still to be taken in`;
   return `${waiting}${lateLeftOut === 0 ? '' : `; ${grouped(lateLeftOut)} left out, beyond the horizon (\`weir late\`)`}`;
 }
@@ -146,13 +163,17 @@ function waitingText({ lateWaiting, lateLeftOut }: StatusReport['totals']): stri
 /** Reasons named in one line. */
 const TOP_REASONS = 3;
 
-function lettersLine({ letters: { open, parked, atLeast, reasons } }: StatusReport): string[] {
-  if (open === 0 && parked === 0) return [];
+function lettersLine({ letters }: StatusReport): string[] {
+  const text = lettersText(letters);
+  return text === null ? [] : [`  letters     ${text}: \`weir dead-letters list\``];
+}
+
+/** How many dead letters wait for somebody, and for what reasons most of them; null when none does. */
+export function lettersText({ open, parked, atLeast, reasons }: StatusReport['letters']): string | null {
+  if (open === 0 && parked === 0) return null;
   const top = reasons.slice(0, TOP_REASONS).map(({ reason, letters }) => `${grouped(letters)} ${reason}`);
   const others = reasons.length > TOP_REASONS ? [...top, 'others'] : top;
   const named = others.length === 0 ? '' : ` (${others.join(', ')})`;
   const parkedText = parked === 0 ? '' : `, ${grouped(parked)} parked`;
-  return [
-    `  letters     ${atLeast ? 'at least ' : ''}${grouped(open)} open${named}${parkedText}: \`weir dead-letters list\``,
-  ];
+  return `${atLeast ? 'at least ' : ''}${grouped(open)} open${named}${parkedText}`;
 }

@@ -5,6 +5,7 @@ import { clientSecurity, securityHint } from '../local/temporal-security.ts';
 import { messageOf } from '../pipeline/ensure.ts';
 import { TASK_QUEUES } from '../pipeline/ids.ts';
 import { CliFailure } from './failure.ts';
+import { TOPIC_KEY, hasSearchAttributes } from './search-attributes.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -132,22 +133,28 @@ type Ensure = {
   readonly queue: keyof typeof TASK_QUEUES;
   readonly input: unknown;
   readonly memo?: Record<string, unknown>;
-  /** One line that people see beside it in the Web UI. */
-  readonly summary?: string;
+  /** One line, and some Markdown, that people see beside it in the Web UI. */
+  readonly summary: string;
+  readonly details: string;
+  /** Whose topic it works for: what the Web UI finds it by, where the server has the search attributes. */
+  readonly topic: string;
 };
 
 /** Makes sure that a workflow of this type and id runs; answers whether it had to be started. */
 export async function ensureWorkflow(
   { client }: Control,
-  { type, id, queue, input, memo, summary }: Ensure,
+  { type, id, queue, input, memo, summary, details, topic }: Ensure,
 ): Promise<{ started: boolean }> {
   const wasRunning = await isRunning(client, id);
+  const searchable = await hasSearchAttributes(client);
   await client.workflow.start(type, {
     workflowId: id,
     taskQueue: TASK_QUEUES[queue],
     args: [input],
     ...(memo ? { memo } : {}),
-    ...(summary === undefined ? {} : { staticSummary: summary }),
+    ...(searchable ? { typedSearchAttributes: [{ key: TOPIC_KEY, value: topic }] } : {}),
+    staticSummary: summary,
+    staticDetails: details,
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
   });

@@ -7,7 +7,7 @@ import { pipelineTarget, windowsTarget } from './targets.ts';
 import type { Control } from './temporal-control.ts';
 import { withControl } from './with-servers.ts';
 
-const RULES = ['latenessMs', 'idleAfterMs', 'maxFutureMs', 'sessionGapMs', 'sessionMaxMs'] as const;
+const RULES = ['latenessMs', 'idleAfterMs', 'maxFutureMs', 'amendIntervalMs', 'sessionGapMs', 'sessionMaxMs'] as const;
 type Rules = Pick<Settings, (typeof RULES)[number]>;
 
 /** `resting`: by partition, why it does not read. `rules`: what the running pipeline was given, as far as it is known. */

@@ -21,6 +21,17 @@ export async function lateEventsWaiting(db: Queryable, spec: Pick<PipelineSpec, 
   return rows[0]?.waiting ?? 0;
 }
 
+/** How long the oldest of the late events that wait has waited, ms by PostgreSQL's clock; 0 when none waits. */
+export async function oldestLateWaitMs(db: Queryable, spec: Pick<PipelineSpec, 'schema' | 'topic'>): Promise<number> {
+  const tables = quoteSchema(spec.schema);
+  const { rows } = await db.query<{ waited_ms: number | null }>(
+    `select (extract(epoch from clock_timestamp() - min(l.recorded_at)) * 1000)::float8 as waited_ms from ${tables}.late_events l
+     where ${WAITING} and l.occurred_at < (select written_through from ${tables}.closed_through where topic = $1)`,
+    [spec.topic],
+  );
+  return Math.max(0, rows[0]?.waited_ms ?? 0);
+}
+
 /** Which late events an amendment takes in: those that wait, and where asked also those beyond the horizon. */
 type Taken = { readonly includeBeyondHorizon: boolean };
 

@@ -24,6 +24,7 @@ import type { createAmendLate } from '../activities/amend-late.ts';
 import type { EventTime, WatermarkNews, createAwaitWatermark } from '../activities/await-watermark.ts';
 import { closeWindowId } from '../pipeline/ids.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { closeWords } from './child-words.ts';
 import { closeWindow } from './close-window.ts';
 import { configureSignal, endStreamUpdate, stopSignal, windowsStateQuery } from './commands.ts';
 import type { EndOffsets, Failures, WindowsPhase, WindowsState } from './commands.ts';
@@ -162,7 +163,7 @@ class WindowsLife {
         // The same boundary may be closed again after a failed or interrupted attempt; it goes on where that one stood.
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         parentClosePolicy: 'REQUEST_CANCEL',
-        staticSummary: `close event time ${isoTime(fromMs)} to ${isoTime(throughMs)}`,
+        ...closeWords(spec.topic, { fromMs, throughMs }),
       }),
     );
     this.closingThroughMs = null;

@@ -5,6 +5,7 @@ import { lettersId, offsetsId, partitionId, windowsId } from '../pipeline/ids.ts
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
 import { ABANDONED } from './children.ts';
 import type { Wanted } from './children.ts';
+import { lettersWords, offsetsWords, partitionWords, windowsWords } from './child-words.ts';
 import { closeWindows } from './close-windows.ts';
 import { commitOffsets } from './commit-offsets.ts';
 import { ingestPartition } from './ingest-partition.ts';
@@ -30,7 +31,7 @@ export function wantedChildren({ spec, options }: Pipeline, { partitions, paused
         ...ABANDONED,
         workflowId,
         taskQueue: taskQueues.ingest,
-        staticSummary: `partition ${partition} of ${spec.topic}`,
+        ...partitionWords(spec.topic, partition),
         args: [{ ...input, partition, pausedByPipeline: paused }],
       }),
     ),
@@ -40,7 +41,7 @@ export function wantedChildren({ spec, options }: Pipeline, { partitions, paused
       ...ABANDONED,
       workflowId,
       taskQueue: taskQueues.windows,
-      staticSummary: `windows of ${spec.topic}`,
+      ...windowsWords(spec.topic),
       args: [input],
     }),
   );
@@ -49,7 +50,7 @@ export function wantedChildren({ spec, options }: Pipeline, { partitions, paused
       ...ABANDONED,
       workflowId,
       taskQueue: taskQueues.windows,
-      staticSummary: `Kafka offsets of ${spec.topic}`,
+      ...offsetsWords(spec.topic),
       args: [input],
     }),
   );
@@ -58,7 +59,7 @@ export function wantedChildren({ spec, options }: Pipeline, { partitions, paused
       ...ABANDONED,
       workflowId,
       taskQueue: taskQueues.windows,
-      staticSummary: `dead letters of ${spec.topic}`,
+      ...lettersWords(spec.topic),
       args: [{ ...input, pausedByPipeline: paused }],
     }),
   );
