@@ -1,7 +1,7 @@
 // Looks at servers, workers, workflows and data as often as asked, over connections that it keeps while they are good.
 import { describeTopic } from '../kafka/topics.ts';
 import { queryOnce } from '../local/postgres-health.ts';
-import type { DataFacts, HealthFacts, WorkflowFacts } from '../pipeline/health-facts.ts';
+import type { DataFacts, HealthFacts, ServerTrouble, WorkflowFacts } from '../pipeline/health-facts.ts';
 import type { Settings } from '../pipeline/settings.ts';
 import { addressesOf } from './addresses.ts';
 import { explain } from './failure.ts';
@@ -17,7 +17,9 @@ import { rulesOfRunning } from './workflow-troubles.ts';
 /** A server that says nothing for this long counts as one that does not answer. */
 const SILENT_AFTER_MS = 10_000;
 
-type Told<T> = { readonly value: T; readonly trouble: null } | { readonly value: null; readonly trouble: string };
+type Told<T> =
+  | { readonly value: T; readonly trouble: null }
+  | { readonly value: null; readonly trouble: ServerTrouble };
 
 export class HealthReader {
   readonly #settings: Settings;
@@ -45,7 +47,8 @@ export class HealthReader {
     const partitions = broker.value?.partitions.map((each) => each.partition) ?? null;
     const temporal = await told('Temporal', () => this.#workflows(partitions));
     if (temporal.value === null) await this.#dropControl();
-    const databaseTrouble = database.trouble ?? database.value;
+    const refusal = database.value === null ? null : { sentence: database.value, silent: false };
+    const databaseTrouble = database.trouble ?? refusal;
     const asked = broker.trouble === null && database.trouble === null;
     const data = asked ? await told('PostgreSQL', () => this.#data()) : null;
     if (data?.value === null) await this.#dropReader();
@@ -103,8 +106,8 @@ async function told<T>(title: string, ask: () => Promise<T>): Promise<Told<T>> {
     return { value: await Promise.race([ask(), silence]), trouble: null };
   } catch (thrown) {
     if (thrown instanceof Error && thrown.name === 'RestoredSchemaError') throw thrown;
-    const trouble = thrown instanceof Silence ? thrown.message : explain(thrown).lines.join(' ');
-    return { value: null, trouble };
+    if (thrown instanceof Silence) return { value: null, trouble: { sentence: thrown.message, silent: true } };
+    return { value: null, trouble: { sentence: explain(thrown).lines.join(' '), silent: false } };
   } finally {
     clearTimeout(timer);
   }

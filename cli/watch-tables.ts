@@ -37,10 +37,12 @@ type Bar = { readonly share: number; readonly barColumns: number; readonly marks
 
 function partitionLine(of: Partition, { share, barColumns, marks }: Bar): Line {
   const bar = lagBar(share, barColumns, marks);
+  const filled = bar.lastIndexOf(marks.full) + 1;
   const watermark = of.watermark === null ? '-' : of.watermark.slice(5, 19).replace('T', ' ');
   return [
     plain(`${String(of.partition).padStart(4)}  `),
-    of.lag === 0 ? dim(bar) : [bar, of.problem === null ? 'green' : 'red'],
+    [bar.slice(0, filled), of.problem === null ? 'green' : 'red'],
+    dim(bar.slice(filled)),
     plain(`  ${grouped(of.lag).padStart(10)}  ${(of.nextOffset ?? '-').padStart(12)}  ${watermark}`),
     stateOf(of),
   ];

@@ -91,13 +91,16 @@ export type DataFacts = {
   readonly unaccounted: number;
 };
 
-/** `servers`: the sentence of each server that does not do its work, else null. `data`, `workflows` null: could not be asked. */
+/** Why a server does not do its work. `silent`: it has not answered in time, which one that is merely busy does too. */
+export type ServerTrouble = { readonly sentence: string; readonly silent: boolean };
+
+/** `servers`: the trouble of each server that does not do its work, else null. `data`, `workflows` null: could not be asked. */
 export type HealthFacts = {
   readonly topic: string;
   readonly servers: {
-    readonly kafka: string | null;
-    readonly postgres: string | null;
-    readonly temporal: string | null;
+    readonly kafka: ServerTrouble | null;
+    readonly postgres: ServerTrouble | null;
+    readonly temporal: ServerTrouble | null;
   };
   readonly localWorkers: readonly LocalWorker[];
   readonly data: DataFacts | null;

@@ -1,11 +1,12 @@
 // Verdicts on what a pipeline stands on: servers, workers, its own workflow, generators.
-import type { GeneratorFacts, HealthFacts, WorkflowFacts } from './health-facts.ts';
+import type { GeneratorFacts, HealthFacts, ServerTrouble, WorkflowFacts } from './health-facts.ts';
 import { healthy, suspect, unhealthy, unknown, worst } from './stage-verdict.ts';
 import type { Finding } from './stage-verdict.ts';
 
-/** A server's own trouble is no matter of patience: it was asked, and this is its answer. */
-export function judgeServer(title: string, trouble: string | null): Finding {
-  return trouble === null ? healthy(`${title} answers.`) : unhealthy(trouble);
+/** What a server answers, or that nothing listens there, is no matter of patience; silence is. */
+export function judgeServer(title: string, trouble: ServerTrouble | null): Finding {
+  if (trouble === null) return healthy(`${title} answers.`);
+  return trouble.silent ? suspect(trouble.sentence) : unhealthy(trouble.sentence);
 }
 
 /** Somebody must take work: a workflow that answers or a lease that is held proves it, on whatever machine. */

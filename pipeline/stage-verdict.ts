@@ -61,9 +61,7 @@ export function isUndecided(verdicts: readonly StageVerdict[]): boolean {
 
 /** The verdicts once there was time enough: what is still suspect has stood still too long. */
 export function decided(verdicts: readonly StageVerdict[]): StageVerdict[] {
-  return verdicts.map((each) =>
-    each.verdict === 'suspect' ? Object.assign({}, each, { verdict: 'unhealthy' }) : each,
-  );
+  return verdicts.map((each) => (each.verdict === 'suspect' ? unhealthyStage(each) : each));
 }
 
 const unhealthyStage = (of: StageVerdict): StageVerdict => ({ ...of, verdict: 'unhealthy' });

@@ -5,7 +5,7 @@ import { foundBy } from './search-attributes.ts';
 
 type Words = { readonly staticSummary: string; readonly staticDetails: string } & ReturnType<typeof foundBy>;
 
-const ONWARD = 'Its current details (above) say what it does now.';
+const ONWARD = 'Its current details say what it does now.';
 
 /** `ingestPartition`. */
 export const partitionWords = (topic: string, partition: number): Words => ({

@@ -61,6 +61,7 @@ const facts = (changes: Partial<HealthFacts> = {}): HealthFacts => ({
   ...changes,
 });
 
+const down = (sentence: string) => ({ sentence, silent: false });
 const both = (of: HealthFacts): [HealthFacts, HealthFacts] => [of, of];
 const stalled = (changes: Partial<DataFacts>, of: Partial<Workflows> = {}): [HealthFacts, HealthFacts] =>
   both(facts({ data: data(changes), workflows: workflows(of) }));
@@ -94,19 +95,19 @@ describe('a fault', () => {
     [
       'Kafka stopped',
       'kafka',
-      both(facts({ servers: { kafka: 'Gone.', postgres: null, temporal: null }, data: null })),
+      both(facts({ servers: { kafka: down('Gone.'), postgres: null, temporal: null }, data: null })),
       /^Gone\.$/,
     ],
     [
       'PostgreSQL read-only',
       'postgres',
-      both(facts({ servers: { kafka: null, postgres: 'Read-only.', temporal: null } })),
+      both(facts({ servers: { kafka: null, postgres: down('Read-only.'), temporal: null } })),
       /^Read-only/,
     ],
     [
       'Temporal stopped',
       'temporal',
-      both(facts({ servers: { kafka: null, postgres: null, temporal: 'Gone.' }, workflows: null })),
+      both(facts({ servers: { kafka: null, postgres: null, temporal: down('Gone.') }, workflows: null })),
       /^Gone/,
     ],
     ['no worker anywhere', 'workers', stalled({}, SILENT_WORKFLOWS), /^No worker takes work: no workflow answers/],
@@ -241,7 +242,7 @@ describe('a fault', () => {
   });
 
   test('that a server is down makes nothing else of its making unhealthy', () => {
-    const servers = { kafka: 'Gone.', postgres: null, temporal: null };
+    const servers = { kafka: down('Gone.'), postgres: null, temporal: null };
     const verdicts = decided(judgeHealth(...both(facts({ servers, data: null }))));
     expect(verdicts.filter(({ verdict }) => verdict === 'unhealthy')).toHaveLength(1);
     expect(stage(verdicts, 'ingestion')).toMatchObject({
@@ -358,6 +359,13 @@ describe('no false alarm', () => {
       next: '`weir partition resume 1` goes on.',
     });
     expect(stage(judgeHealth(first, now), 'watermark')?.reason).toMatch(/held by partition 1, which is paused by hand/);
+  });
+
+  test('a server that is merely silent gets time to answer', () => {
+    const servers = { kafka: { sentence: 'Silent.', silent: true }, postgres: null, temporal: null };
+    const verdicts = judgeHealth(...both(facts({ servers, data: null })));
+    expect(stage(verdicts, 'kafka')?.verdict).toBe('suspect');
+    expect(stage(decided(verdicts), 'kafka')).toMatchObject({ verdict: 'unhealthy', reason: 'Silent.' });
   });
 
   test('the first look alone decides nothing that time may decide', () => {
