@@ -15,7 +15,7 @@ export type WorkerReadiness = {
 const ASK_WITHIN_MS = 1_000;
 const Said = Type.Object({ phase: Type.String(), reasons: Type.Optional(Type.Array(Type.String())) });
 /** Phases of a worker that is on its way. */
-const STARTING = ['starting', 'connecting'];
+const STARTING = new Set(['starting', 'connecting']);
 
 /** Asks every worker of the home, and names those that have ended unasked; others, on other machines, are not known here. */
 export async function workersReadiness(home: string): Promise<WorkerReadiness[]> {
@@ -40,7 +40,7 @@ async function readinessOf(name: string, address: string | null): Promise<Worker
     const response = await fetch(`http://${address}/readyz`, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
     const said: unknown = await response.json();
     const { phase = '', reasons = [] } = Value.Check(Said, said) ? said : {};
-    return { name, ready: response.ok, starting: !response.ok && STARTING.includes(phase), reasons };
+    return { name, ready: response.ok, starting: !response.ok && STARTING.has(phase), reasons };
   } catch {
     return {
       name,

@@ -1,7 +1,7 @@
 // What is known of a running pipeline at one moment, as plain values: all that its health is judged by.
 
 /** A worker that this home started. `starting`: it is on its way and has taken no work yet. */
-export type LocalWorker = {
+type LocalWorker = {
   readonly name: string;
   readonly ready: boolean;
   readonly starting: boolean;
@@ -9,10 +9,10 @@ export type LocalWorker = {
 };
 
 /** Failures of a workflow in a row. `message`: the last one's sentence. */
-export type FailureFacts = { readonly count: number; readonly message: string | null };
+type FailureFacts = { readonly count: number; readonly message: string | null };
 
 /** What a partition's workflow says of itself. `leaseAgeMs`: since its newest lease began, by the workflow's clock. */
-export type PartitionWords = {
+type PartitionWords = {
   readonly phase: string;
   readonly message: string;
   readonly pausedByPerson: boolean;

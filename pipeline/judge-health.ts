@@ -17,7 +17,12 @@ export function judgeHealth(first: HealthFacts, now: HealthFacts): StageVerdict[
     ['pipeline', judgePipeline(now)],
     ['generator', judgeGenerators(first, now)],
   ];
-  return [...ground, ...judgeData(first, now)].map(([stage, finding]) => ({ stage, ...finding }));
+  return [...ground, ...judgeData(first, now)].map(([stage, { verdict, reason, next }]) => ({
+    stage,
+    verdict,
+    reason,
+    next,
+  }));
 }
 
 const DATA_STAGES = ['ingestion', 'watermark', 'windows', 'late-events', 'dead-letters', 'verification'] as const;

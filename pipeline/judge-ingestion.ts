@@ -20,8 +20,22 @@ export function judgePartitions(
     const moved = earlier.has(each.partition) && earlier.get(each.partition)?.nextOffset !== each.nextOffset;
     const of = workflows?.partitions.get(each.partition) ?? null;
     const resting = each.problem === null && of?.says?.phase === 'paused';
-    return { partition: each.partition, resting, ...judgePartition(each, of, moved) };
+    const finding = isUnattended(workflows, of) ? judgeUnattended(each) : judgePartition(each, of, moved);
+    return { partition: each.partition, resting, ...finding };
   });
+}
+
+/** Nobody is meant to read it: there is no pipeline. That one is missing is said once, by its own stage. */
+function isUnattended(workflows: HealthFacts['workflows'], of: PartitionWorkflow | null): boolean {
+  return workflows !== null && !workflows.pipeline.running && !of?.running;
+}
+
+function judgeUnattended({ partition, lag }: PartitionFacts): Finding {
+  if (lag === 0) return healthy(`Partition ${partition} has nothing unread.`);
+  return unhealthy(
+    `Partition ${partition} has ${messages(lag)} unread, and no pipeline reads it.`,
+    '`weir pipeline start` starts it.',
+  );
 }
 
 function judgePartition(facts: PartitionFacts, of: PartitionWorkflow | null, moved: boolean): Finding {

@@ -31,7 +31,7 @@ export function judgeWorkers({ workflows, localWorkers }: HealthFacts): Finding 
 const START_WORKER = 'Start one with `weir worker`, or all of them with `weir up --detach`.';
 
 /** A lease that its worker no longer holds is taken away after 10 s of silence: Temporal's own clock decides. */
-export function isWorkerThere({ pipeline, closer, partitions }: WorkflowFacts): boolean {
+function isWorkerThere({ pipeline, closer, partitions }: WorkflowFacts): boolean {
   if (pipeline.says !== null || closer.says !== null || closer.leased) return true;
   return [...partitions.values()].some(({ leased, says }) => leased || says !== null);
 }

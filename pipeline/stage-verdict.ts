@@ -16,7 +16,7 @@ export type Stage =
   | 'verification';
 
 /** `suspect`: unhealthy if it stays like this. `unknown`: nothing can be said while another stage is down. */
-export type Verdict = 'healthy' | 'suspect' | 'unhealthy' | 'unknown';
+type Verdict = 'healthy' | 'suspect' | 'unhealthy' | 'unknown';
 
 /** `reason`: one or more sentences. `next`: what to do, as a sentence; null where there is nothing, or the reason says it. */
 export type StageVerdict = {

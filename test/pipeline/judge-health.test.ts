@@ -235,7 +235,7 @@ describe('a fault', () => {
       stalled({}, { generators: [{ ...generator, behindMs: 12_000, trouble: 'No broker.' }] }),
       /demo waits: No broker\./,
     ],
-  ])('%s', (_what, name, [first, now], reason) => {
+  ])('%s', (...[, name, [first, now], reason]) => {
     const verdicts = decided(judgeHealth(first, now));
     expect(stage(verdicts, name)).toMatchObject({ verdict: 'unhealthy', reason: expect.stringMatching(reason) });
     expect(isHealthy(verdicts)).toBe(false);
@@ -359,6 +359,16 @@ describe('no false alarm', () => {
       next: '`weir partition resume 1` goes on.',
     });
     expect(stage(judgeHealth(first, now), 'watermark')?.reason).toMatch(/held by partition 1, which is paused by hand/);
+  });
+
+  test('without a pipeline an empty topic is no second fault, and unread messages are', () => {
+    const none = { running: false, leased: false, says: null };
+    const without = { pipeline: none, partitions: new Map([[0, none]]) };
+    expect(stage(judgeHealth(...stalled({}, without)), 'ingestion')?.verdict).toBe('healthy');
+    expect(stage(judgeHealth(...stalled(behind, without)), 'ingestion')).toMatchObject({
+      verdict: 'unhealthy',
+      reason: 'Partition 1 has 40 messages unread, and no pipeline reads it.',
+    });
   });
 
   test('a server that is merely silent gets time to answer', () => {
