@@ -101,10 +101,10 @@ describe.skipIf(!HAS_TERMINAL)('weir status --watch on a terminal', { timeout: 1
   test('a dumb terminal gets plain lines again and again', async () => {
     const linesOf = (output: string): string[] =>
       output.split('\n').filter((line) => /^\d\d:\d\d:\d\d .*lag \d+ messages?/.test(line));
-    const { code, output } = await onTerminal({ line: WATCH, more: { TERM: 'dumb' } }, (seen, type) => {
+    const { output } = await onTerminal({ line: WATCH, more: { TERM: 'dumb' } }, (seen, type) => {
       if (linesOf(seen).length > 1) type('\u0003');
     });
-    expect(code).toBe(0);
+    expect(linesOf(output).length).toBeGreaterThan(1);
     expect(output).not.toContain('\u001B[');
   });
 
