@@ -3,7 +3,7 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 
 import type { PartitionWorkflow, WorkflowFacts } from '../pipeline/health-facts.ts';
 import { partitionId, pipelineId, windowsId } from '../pipeline/ids.ts';
-import type { PartitionState, PipelineState, WindowsState } from '../workflows/commands.ts';
+import type { PartitionReport, PartitionState, PipelineState, WindowsState } from '../workflows/commands.ts';
 import { NO_WORKER, generatorReport, runningGenerators } from './running-generators.ts';
 import type { Control } from './temporal-control.ts';
 
@@ -25,9 +25,10 @@ export async function readWorkflows(
   ]);
   const known = partitions ?? pipeline.says?.partitions.map((each) => each.partition) ?? [];
   const found = await Promise.all(
-    known.map(
-      async (partition) => [partition, await partitionWorkflow(client, partitionId(topic, partition))] as const,
-    ),
+    known.map(async (partition) => {
+      const report = pipeline.says?.partitions.find((each) => each.partition === partition) ?? null;
+      return [partition, await partitionWorkflow(client, partitionId(topic, partition), report)] as const;
+    }),
   );
   return { pipeline, closer, partitions: new Map(found), generators };
 }
@@ -50,12 +51,22 @@ function isLeased({ raw }: WorkflowExecutionDescription): boolean {
   return (raw.pendingActivities ?? []).some(({ state }) => Number(state) === STARTED);
 }
 
-async function partitionWorkflow(client: Client, id: string): Promise<PartitionWorkflow> {
+/** `report`: what the pipeline last heard of it, which is told where its worker is too busy to answer for itself. */
+async function partitionWorkflow(
+  client: Client,
+  id: string,
+  report: PartitionReport | null,
+): Promise<PartitionWorkflow> {
   const { says, ...known } = await look<PartitionState>(client, id);
-  if (says === null) return { ...known, says };
+  if (says === null) return { ...known, says: report === null ? null : wordsOf(report) };
   const { phase, message, pausedByPerson, failures, leaseStartedMs } = says;
   const leaseAgeMs = leaseStartedMs === null ? null : Date.now() - leaseStartedMs;
   return { ...known, says: { phase, message, pausedByPerson, failures, leaseAgeMs } };
+}
+
+function wordsOf({ phase, message, pausedByPerson }: PartitionReport): PartitionWorkflow['says'] {
+  const failures = { count: phase === 'backing-off' ? 1 : 0, message };
+  return { phase, message, pausedByPerson, failures, leaseAgeMs: null };
 }
 
 async function readGenerators(control: Control, topic: string): Promise<WorkflowFacts['generators']> {
