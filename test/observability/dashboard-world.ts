@@ -149,7 +149,7 @@ async function startWorker(
   // Under load the bundle of the workflows alone takes minutes.
   const isReady = async (): Promise<boolean> => metrics !== undefined && (await fetch(`http://${metrics}/readyz`)).ok;
   try {
-    await eventually(isReady, { deadlineMs: 300_000, what: 'the worker is ready' });
+    await eventually(isReady, { deadlineMs: 600_000, what: 'the worker is ready' });
     return { metrics: must(metrics, 'an address'), end };
   } catch (error) {
     await end();

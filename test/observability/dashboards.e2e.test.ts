@@ -14,13 +14,15 @@ import { openDashboardWorld } from './dashboard-world.ts';
 import type { DashboardWorld } from './dashboard-world.ts';
 
 const [PIPELINE, BUSINESS] = dashboardFiles().map(readDashboard);
-const ANSWERED_WITHIN_MS = 240_000;
+const ANSWERED_WITHIN_MS = 300_000;
 const ALL = '.+';
 
+type Outcome = { readonly wrong: readonly string[]; readonly empty: readonly string[] };
+const ALL_ANSWER: Outcome = { wrong: [], empty: [] };
 type Ask = (query: DashboardQuery) => Promise<boolean>;
 
 /** Feeds the pipeline until every query has an answer; says which have none, or what is wrong with them. */
-async function untilAllAnswer(world: DashboardWorld, queries: readonly DashboardQuery[], ask: Ask): Promise<void> {
+async function untilAllAnswer(world: DashboardWorld, queries: readonly DashboardQuery[], ask: Ask): Promise<Outcome> {
   let open = [...queries];
   const wrong: string[] = [];
   const turn = async (): Promise<boolean> => {
@@ -34,32 +36,35 @@ async function untilAllAnswer(world: DashboardWorld, queries: readonly Dashboard
     return open.length === 0 || wrong.length > 0;
   };
   await eventually(turn, { deadlineMs: ANSWERED_WITHIN_MS, what: 'every query answers' }).catch(() => {});
-  expect({ wrong, empty: open.map(({ where, text }) => `${where}: ${text}`) }).toEqual({ wrong: [], empty: [] });
+  return { wrong, empty: open.map(({ where, text }) => `${where}: ${text}`) };
 }
 
 const named = (list: readonly Variable[]): Variable[] => list.filter(({ type }) => type === 'query');
 
 describe.skipIf(whyNoPrometheus() !== null)(`the dashboards (${whyNoPrometheus() ?? 'on a real Prometheus'})`, () => {
   let world: DashboardWorld;
+  let close = async (): Promise<void> => {};
   beforeAll(async () => {
     world = await openDashboardWorld(inject('servers'));
-  }, 400_000);
-  afterAll(async () => await world.close());
+    ({ close } = world);
+  }, 800_000);
+  afterAll(async () => await close());
 
   test('every query and every variable of the Pipeline dashboard has an answer', async () => {
     if (!PIPELINE) throw new Error('There is no Pipeline dashboard.');
     const values = { job: ALL, instance: ALL, topic: ALL, partition: ALL, __rate_interval: '15s' };
-    await untilAllAnswer(world, queriesOf(PIPELINE), async ({ text }) => {
+    const outcome = await untilAllAnswer(world, queriesOf(PIPELINE), async ({ text }) => {
       const range = { fromMs: world.startedMs, toMs: Date.now(), stepSeconds: 2 };
       const series = await world.prometheus.range(filledIn(text, values), range);
       return series.some((one) => one.values.some(([, value]) => Number.isFinite(Number(value))));
     });
+    expect(outcome).toEqual(ALL_ANSWER);
     for (const { name, definition } of named(PIPELINE.templating.list)) {
       const [, selector = '', label = ''] =
         /^label_values\((.+), (\w+)\)$/.exec(filledIn(String(definition), values)) ?? [];
       expect(await world.prometheus.labelValues(label, selector), name).not.toEqual([]);
     }
-  }, 600_000);
+  }, 900_000);
 
   test('every query and every variable of the Business dashboard has an answer, for a role that reads results only', async () => {
     if (!BUSINESS) throw new Error('There is no Business dashboard.');
@@ -78,16 +83,17 @@ describe.skipIf(whyNoPrometheus() !== null)(`the dashboards (${whyNoPrometheus()
         );
         values[name] ??= found.map((value) => `'${value}'`).join(',');
       }
-      await untilAllAnswer(world, queriesOf(BUSINESS), async ({ text }) => {
+      const outcome = await untilAllAnswer(world, queriesOf(BUSINESS), async ({ text }) => {
         const { rows, fields } = await reader.query<Record<string, unknown>>(filledIn(text, values));
         return rows.length > 0 && fields.every(({ name }) => rows.some((row) => row[name] !== null));
       });
+      expect(outcome).toEqual(ALL_ANSWER);
     } finally {
       await reader.query('reset role');
       await reader.query(`drop owned by "${schema}_reader"; drop role "${schema}_reader"`);
       await reader.end();
     }
-  }, 600_000);
+  }, 900_000);
 });
 
 /** A connection that may read what the role weir_reader may: the result tables. */

@@ -91,7 +91,7 @@ export async function startPrometheus({ jobs, rules }: Options): Promise<Prometh
 async function ask<T>(address: string, path: string, parameters: Record<string, string | number>): Promise<T> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) query.set(name, String(value));
-  const response = await fetch(`http://${address}/api/v1/${path}?${query}`);
+  const response = await fetch(`http://${address}/api/v1/${path}?${query.toString()}`);
   const answer: { status: string; error?: string; data: T } = JSON.parse(await response.text());
   if (answer.status !== 'success') throw new Error(`Prometheus refuses a query (${answer.error}).`);
   return answer.data;
