@@ -56,7 +56,7 @@ export const GLANCE: Row = {
     stat(
       {
         title: 'Windows overdue by',
-        description: 'Event time that the low watermark has passed and that is not closed yet.',
+        description: 'Event time that the low watermark has passed and whose results are not written yet.',
         unit: 's',
         width: 4,
         none: NO_PIPELINE,
@@ -65,13 +65,7 @@ export const GLANCE: Row = {
           [600, 'red'],
         ],
       },
-      [
-        {
-          // Of two workers that have looked after the topic one after the other, the newer figures: both only rise.
-          expr: `clamp_min(floor(max by (topic) (weir_low_watermark_seconds{${OF_TOPIC}}) / 60) * 60 - max by (topic) (weir_closed_through_seconds{${OF_TOPIC}}), 0)`,
-          legend: '{{topic}}',
-        },
-      ],
+      [{ expr: `max by (topic) (weir_window_overdue_seconds{${OF_TOPIC}})`, legend: '{{topic}}' }],
     ),
     metricTable(
       {
