@@ -46,7 +46,7 @@ describe.skipIf(whyNoPrometheus() !== null)(`the dashboards (${whyNoPrometheus()
   let close = async (): Promise<void> => {};
   beforeAll(async () => {
     world = await openDashboardWorld(inject('servers'));
-    ({ close } = world);
+    close = async () => await world.close();
   }, 800_000);
   afterAll(async () => await close());
 
