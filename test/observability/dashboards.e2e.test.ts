@@ -27,12 +27,12 @@ async function untilAllAnswer(world: DashboardWorld, queries: readonly Dashboard
   const wrong: string[] = [];
   const turn = async (): Promise<boolean> => {
     await world.feed();
-    const answers = await Promise.all(
-      open.map(
-        async (query) => await ask(query).catch((error: unknown) => wrong.push(`${query.where}: ${String(error)}`) > 0),
-      ),
-    );
-    open = open.filter((_, index) => answers[index] !== true);
+    const empty: DashboardQuery[] = [];
+    for (const query of open) {
+      const isAnswered = ask(query).catch((error: unknown) => wrong.push(`${query.where}: ${String(error)}`) > 0);
+      if (!(await isAnswered)) empty.push(query);
+    }
+    open = empty;
     return open.length === 0 || wrong.length > 0;
   };
   await eventually(turn, { deadlineMs: ANSWERED_WITHIN_MS, what: 'every query answers' }).catch(() => {});
