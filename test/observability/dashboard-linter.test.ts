@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 import { dashboardFiles } from '../../observability/grafana/dashboards.ts';
 import { findTool } from '../../local/machine.ts';
+import { must } from '../../pipeline/ensure.ts';
 import { readDashboard } from './dashboard-queries.ts';
 
 const FILES = dashboardFiles();
@@ -14,7 +15,9 @@ const PROGRAM = findTool('dashboard-linter');
 const SKIPPED = PROGRAM === null ? ' (skipped: there is no dashboard-linter on PATH)' : '';
 
 test.skipIf(PROGRAM === null).each(FILES)(`dashboard-linter passes $path${SKIPPED}`, ({ path }) => {
-  const { status, stdout, stderr } = spawnSync('dashboard-linter', ['lint', '--strict', path], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(must(PROGRAM, 'dashboard-linter'), ['lint', '--strict', path], {
+    encoding: 'utf8',
+  });
   expect({ status, said: status === 0 ? '' : `${stdout}${stderr}` }).toEqual({ status: 0, said: '' });
 });
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import getPort from 'get-port';
 
 import { findTool } from '../../local/machine.ts';
+import { must } from '../../pipeline/ensure.ts';
 import { eventually } from './eventually.ts';
 
 export type Series = {
@@ -51,7 +52,7 @@ export async function startPrometheus({ jobs, rules }: Options): Promise<Prometh
   writeFileSync(join(folder, 'rules.yml'), rules);
   const address = `127.0.0.1:${await getPort({ host: '127.0.0.1' })}`;
   const child = spawn(
-    'prometheus',
+    must(findTool('prometheus'), 'prometheus on PATH'),
     [
       `--config.file=${join(folder, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,
