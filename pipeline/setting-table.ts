@@ -1,6 +1,7 @@
 // The table of settings: everything a user can turn, declared once with its default and why it is there.
 import { SECURITY_SETTINGS } from './security-settings.ts';
 import type { SecuritySettings } from './security-settings.ts';
+import type { SettingRow } from './setting-row.ts';
 import {
   amount,
   brokerList,
@@ -45,21 +46,6 @@ export type Settings = {
 } & SecuritySettings;
 
 export type SettingName = keyof Settings;
-
-/**
- * One row of the table. `default` is the text a user would write; empty: not set. `flag` null: only the variable. `secret`: never
- * shown. `parse` throws what is wrong, without a full stop.
- */
-type SettingRow<T> = {
-  readonly env: string;
-  readonly flag: string | null;
-  readonly type: string;
-  readonly unit: string | null;
-  readonly default: string;
-  readonly why: string;
-  readonly secret?: true;
-  readonly parse: (text: string) => T;
-};
 
 type SettingTable = { readonly [Name in SettingName]: SettingRow<Settings[Name]> };
 

@@ -27,7 +27,7 @@ const each = (tables: readonly string[], privileges: readonly Privilege[]): Righ
  */
 const WORKER_RIGHTS: Rights = {
   ...each(['schema_version', 'promotions', 'restored_from', ...VIEWS], ['select']),
-  ...each(['events', 'checkpoint_runs', 'gaps', 'amendments'], ['select', 'insert']),
+  ...each(['events', 'checkpoint_runs', 'gaps', 'amendments', 'verifications'], ['select', 'insert']),
   ...each(['dead_letters', 'late_events', 'checkpoints', 'closed_through'], ['select', 'insert', 'update']),
   ...each(
     ['pane_facts', 'purchase_facts', 'open_sessions', 'pending_funnels', 'windows', ...RESULTS],

@@ -1,10 +1,11 @@
 // The Pipeline dashboard: whether it is right, and how long an event takes.
 import { graph, stat } from './panels.ts';
 import { OF_PARTITION, OF_TOPIC, meanOf, quantileOf, quantiles, rateOf } from './queries.ts';
-import { NO_PIPELINE } from './row.ts';
+import { NO_PIPELINE, words } from './row.ts';
 import type { Row } from './row.ts';
 
 const NOTHING_COMMITTED = 'Nothing was committed in this time';
+const NEVER_VERIFIED = 'weir verify has not run yet';
 const perSecond = (what: string): string => `sum(rate(weir_events_${what}_total{${OF_PARTITION}}[$__rate_interval]))`;
 
 export const CORRECTNESS: Row = {
@@ -12,11 +13,44 @@ export const CORRECTNESS: Row = {
   panels: [
     stat(
       {
+        title: 'Last verification',
+        description:
+          'What weir verify found when it last compared topic, checkpoints, events and results: conservation law, identities and every result row.',
+        unit: 'none',
+        width: 4,
+        none: NEVER_VERIFIED,
+        mappings: words('failed', 'clean'),
+        steps: [
+          [0, 'red'],
+          [1, 'green'],
+        ],
+      },
+      [
+        {
+          // Of the worker that knows the newest one, not of one that looked after the topic before.
+          expr: `min by (topic) (weir_verification_clean{${OF_TOPIC}} and on (topic, instance) (weir_verification_timestamp_seconds{${OF_TOPIC}} == on (topic) group_left () max by (topic) (weir_verification_timestamp_seconds{${OF_TOPIC}})))`,
+          legend: '{{topic}}',
+        },
+      ],
+    ),
+    stat(
+      {
+        title: 'Verified',
+        description: 'How long ago that was.',
+        unit: 's',
+        width: 4,
+        none: NEVER_VERIFIED,
+        steps: [[604_800, 'yellow']],
+      },
+      [{ expr: `time() - max by (topic) (weir_verification_timestamp_seconds{${OF_TOPIC}})`, legend: '{{topic}}' }],
+    ),
+    stat(
+      {
         title: 'Late events',
         description:
           'Share of the recorded events whose minute had closed already. Each one makes its windows be written again: a larger allowed lateness (WEIR_LATENESS) makes them fewer.',
         unit: 'percentunit',
-        width: 8,
+        width: 4,
         none: NOTHING_COMMITTED,
         steps: [
           [0.01, 'yellow'],
@@ -30,7 +64,7 @@ export const CORRECTNESS: Row = {
         title: 'Duplicates',
         description: 'Share of the valid messages whose event was stored already; they change nothing.',
         unit: 'percentunit',
-        width: 8,
+        width: 4,
         none: NOTHING_COMMITTED,
       },
       [

@@ -26,6 +26,7 @@ import {
 } from '../../pipeline/ids.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
 import { quoteSchema } from '../../postgres/schema-name.ts';
+import { recordVerification } from '../../postgres/verifications.ts';
 import { freshDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -35,6 +36,7 @@ import type { PrometheusServer } from '../support/prometheus-server.ts';
 import { seededTopic } from '../support/seeded-topic.ts';
 import type { SeededTopic } from '../support/seeded-topic.ts';
 import type { Servers } from '../support/servers.ts';
+import { A_CLEAN_RUN } from '../support/verification-run.ts';
 import type { ProbedWorkerOptions } from '../workers/probed-worker-program.ts';
 
 export type DashboardWorld = {
@@ -88,6 +90,7 @@ export async function openDashboardWorld(servers: Servers): Promise<DashboardWor
     const prometheus = await startPrometheus({ jobs, rules: AN_ALERT });
     closers.push(async () => await prometheus.stop());
     const startedMs = Date.now();
+    await recordVerification(database.pool, { schema: database.schema, topic: history.topic }, A_CLEAN_RUN);
     const ended = await startWorkflows(servers, { topic: history.topic, schema: database.schema, taskQueues });
     closers.push(ended);
     return { database, prometheus, startedMs, historyFromMs, feed: feeder(history, database, historyFromMs), close };

@@ -17,6 +17,7 @@ import { LETTER_STATUSES } from '../../pipeline/dead-letter.ts';
 import type { PipelineSpec } from '../../pipeline/pipeline-spec.ts';
 import { REJECTION_REASONS } from '../../pipeline/rejection.ts';
 import { readCheckpoints } from '../../postgres/checkpoints.ts';
+import { recordVerification } from '../../postgres/verifications.ts';
 import type { generateEvents } from '../../workflows/generate-events.ts';
 import { CORPUS } from '../corpus/corpus.ts';
 import { freshDatabase } from '../support/database.ts';
@@ -26,6 +27,7 @@ import { seededTopic } from '../support/seeded-topic.ts';
 import type { SeededTopic } from '../support/seeded-topic.ts';
 import { temporalPipeline } from '../support/temporal-pipeline.ts';
 import type { TemporalPipeline } from '../support/temporal-pipeline.ts';
+import { A_CLEAN_RUN } from '../support/verification-run.ts';
 import { ProbedWorker } from '../workers/probed-worker.ts';
 import { seriesOf } from './metrics-text.ts';
 import type { Series } from './metrics-text.ts';
@@ -67,6 +69,7 @@ beforeAll(async () => {
     amendIntervalMs: 1_000,
     retentionMs: null,
   };
+  await recordVerification(database.pool, spec, A_CLEAN_RUN);
   worker = await ProbedWorker.open(servers);
   await worker.start({ telemetryAddress: 'localhost:0' });
   const { taskQueues } = worker;
