@@ -7,6 +7,7 @@ import { hasClosableWindows } from '../postgres/closed-windows.ts';
 import { oldestLateWaitMs } from '../postgres/late-events.ts';
 import { refuseRestored } from '../postgres/restored-schema.ts';
 import { withSessionRules } from '../postgres/session-rules.ts';
+import { readLastVerification } from '../postgres/verifications.ts';
 import type { StatusReader } from './status-report.ts';
 
 /** `settings`: with the rules of the running pipeline. Throws what its servers throw; RestoredSchemaError when it is no pipeline's. */
@@ -15,13 +16,14 @@ export async function readData(reader: StatusReader, settings: Settings): Promis
   await refuseRestored(pool, settings.schema);
   const report = await reader.read();
   const rules = await withSessionRules(pool, settings);
-  const [due, oldestMs, runs] = await Promise.all([
+  const [due, oldestMs, runs, verified] = await Promise.all([
     hasClosableWindows(pool, rules, {
       writtenThroughMs: epochMs(report.writtenThrough),
       lowWatermarkMs: epochMs(report.lowWatermark),
     }),
     oldestLateWaitMs(pool, settings),
     readRuns(pool, settings),
+    readLastVerification(pool, settings),
   ]);
   const { late, lateWaiting, lateLeftOut, windows } = report.totals;
   return {
@@ -43,6 +45,7 @@ export async function readData(reader: StatusReader, settings: Settings): Promis
       problem: report.publication.problem,
     },
     unaccounted: runs.reduce((sum, run) => sum + Math.abs(unaccountedOffsets(run) - run.acceptedGaps), 0),
+    verified,
   };
 }
 

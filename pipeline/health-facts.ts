@@ -89,6 +89,8 @@ export type DataFacts = {
   };
   /** Offsets of all runs that are neither counted nor accepted as lost; zero by the conservation law. */
   readonly unaccounted: number;
+  /** The newest `weir verify` that could find out, and when it ended (epoch ms); null: none did. */
+  readonly verified: { readonly clean: boolean; readonly atMs: number } | null;
 };
 
 /** Why a server does not do its work. `silent`: it has not answered in time, which one that is merely busy does too. */

@@ -89,16 +89,21 @@ export function judgeLetters({ now: { letters }, workflows }: Looks): Finding {
   return unhealthy(letters.problem);
 }
 
-/** What can be checked at any time without reading anything again. */
-export function judgeVerification({ now: { unaccounted, partitions } }: Looks): Finding {
-  if (unaccounted === 0) {
-    return healthy(
-      `Every offset that was read is accounted for in ${partitions.length} partitions; \`weir verify\` recounts everything.`,
+/** What can be checked at any time without reading anything again, and what the newest recount found. */
+export function judgeVerification({ now: { unaccounted, partitions, verified } }: Looks): Finding {
+  if (unaccounted > 0) {
+    return unhealthy(
+      `${unaccounted.toLocaleString('en-US')} offsets were passed over and are neither counted nor accepted as lost.`,
+      '`weir verify` says which messages are missing or doubled.',
     );
   }
+  const counted = `Every offset that was read is accounted for in ${partitions.length} partitions`;
+  if (verified === null) return healthy(`${counted}; \`weir verify\` recounts everything.`);
+  const at = short(new Date(verified.atMs).toISOString());
+  if (verified.clean) return healthy(`${counted}, and \`weir verify\` found nothing wrong at ${at}.`);
   return unhealthy(
-    `${unaccounted.toLocaleString('en-US')} offsets were passed over and are neither counted nor accepted as lost.`,
-    '`weir verify` says which messages are missing or doubled.',
+    `${counted}, but \`weir verify\` found differences at ${at}.`,
+    '`weir verify` names them; `weir reprocess` puts results right. A clean run takes this back.',
   );
 }
 

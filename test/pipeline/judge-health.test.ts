@@ -35,6 +35,7 @@ const data = (changes: Partial<DataFacts> = {}): DataFacts => ({
   late: { waiting: 0, oldestMs: 0, takenIn: 0, amendIntervalMs: 10_000 },
   letters: { open: 3, waiting: 0, problem: null },
   unaccounted: 0,
+  verified: null,
   ...changes,
 });
 
@@ -218,6 +219,12 @@ describe('a fault', () => {
     ],
     ['offsets that are unaccounted for', 'verification', stalled({ unaccounted: 7 }), /^7 offsets were passed over/],
     [
+      'a verification that found differences',
+      'verification',
+      stalled({ verified: { clean: false, atMs: Date.parse('2026-11-01T09:00:00Z') } }),
+      /found differences at 2026-11-01T09:00:00Z\.$/,
+    ],
+    [
       'a generator without a worker',
       'generator',
       stalled({}, { generators: [{ ...generator, phase: 'no worker answers', behindMs: null, answered: false }] }),
@@ -269,6 +276,7 @@ describe('no false alarm', () => {
         partitions: [partition({ nextOffset: null })],
       }),
     ],
+    ['a verification that found nothing wrong', stalled({ verified: { clean: true, atMs: 0 } })],
     ['catching up while it moves', [facts({ data: data(behind) }), facts({ data: data({ partitions: ahead }) })]],
     [
       'moving although leases failed before',
