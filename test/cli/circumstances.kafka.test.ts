@@ -81,7 +81,9 @@ describe('bad circumstances', () => {
   test('an unreachable Temporal', async () => {
     const { code, stderr } = await runWeir(['pipeline', 'status'], { ...env, WEIR_TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/Temporal at 127\.0\.0\.1:1 does not answer; .*WEIR_TEMPORAL_ADDRESS\./);
+    expect(stderr).toMatch(
+      /Temporal at 127\.0\.0\.1:1 does not answer; .*WEIR_TEMPORAL_ADDRESS; where it wants TLS, set WEIR_TEMPORAL_TLS=on\./,
+    );
   });
 
   test('a pipeline that does not run is not paused, and it says what starts it', async () => {

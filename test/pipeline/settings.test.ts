@@ -45,6 +45,19 @@ describe('settings', () => {
       postgresUrl: null,
       temporalAddress: null,
       temporalNamespace: 'default',
+      kafkaTls: 'off',
+      kafkaCaFile: null,
+      kafkaSasl: 'none',
+      kafkaUsername: null,
+      kafkaPassword: null,
+      kafkaPasswordFile: null,
+      temporalTls: 'off',
+      temporalCaFile: null,
+      temporalCertFile: null,
+      temporalKeyFile: null,
+      temporalServerName: null,
+      temporalApiKey: null,
+      temporalApiKeyFile: null,
     });
     expect(new Set(origins.values())).toEqual(new Set(['default']));
   });
