@@ -81,7 +81,10 @@ test('the workers are probed where they answer, have longer to end than draining
   const [worker] = template.spec.containers;
   expect(worker?.['livenessProbe']).toMatchObject({ httpGet: { path: '/healthz', port: 'metrics' } });
   expect(worker?.['readinessProbe']).toMatchObject({ httpGet: { path: '/readyz', port: 'metrics' } });
-  expect(worker?.ports).toEqual([{ name: 'metrics', containerPort: 9464 }]);
+  expect(worker?.ports).toEqual([
+    { name: 'metrics', containerPort: 9464 },
+    { name: 'temporal-metrics', containerPort: 9465 },
+  ]);
   expect(template.spec['terminationGracePeriodSeconds']).toBeGreaterThan(30);
   expect(template.metadata.labels).toMatchObject(selector?.matchLabels ?? {});
   expect(found('PodDisruptionBudget').spec.selector).toEqual(selector);
