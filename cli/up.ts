@@ -68,8 +68,14 @@ export function upCommand(): Command {
       const { settings, origins } = settingsOf(command);
       const demo = flags.generator ? { rate: flags.rate ?? null, seed: flags.seed ?? null } : null;
       if (demo !== null) demoSpec(settings.topic, demo);
-      await up(flags, { demo, settings: demo === null ? settings : withDemoRules(settings, origins) });
+      const ruled = demo === null ? settings : withDemoRules(settings, origins);
+      await up(flags, { demo, settings: flags.prometheus ? withTemporalMetrics(ruled) : ruled });
     });
+}
+
+/** Of the metrics of Temporal's SDK some alerts are made, so with Prometheus each worker serves them: on any free port, unless told where. */
+function withTemporalMetrics(settings: Settings): Settings {
+  return { ...settings, temporalMetricsAddress: settings.temporalMetricsAddress ?? '127.0.0.1:0' };
 }
 
 function checkTogether({ generator, untilCaughtUp, detach, rate, seed, json }: Flags): void {

@@ -23,6 +23,7 @@ import {
   recordProcess,
   recordedWorkers,
   signalProcess,
+  temporalOf,
   workerName,
 } from './process-record.ts';
 
@@ -35,6 +36,11 @@ const SETTLED_AFTER_MS = 60_000;
 /** Lines of a log in which the cause of an end is looked for. */
 const LAST_LINES = 5;
 const KEEPER_ENDS_WITHIN_MS = 5_000;
+/** The pages that a worker may have, each under a name of its own. */
+const PAGES = [
+  { job: 'weir', page: (name: string): string => name },
+  { job: 'temporal-sdk', page: temporalOf },
+] as const;
 
 type Member = { name: string; startedAtMs: number; ends: number; restartAtMs: number | null };
 
@@ -105,10 +111,12 @@ export class WorkerCrew {
   /** Each worker writes down its address itself, some seconds after its start, and perhaps another one each time. */
   #tellPrometheus(): void {
     const { home } = this.#options.settings;
-    const targets = this.#members.flatMap(({ name }) => {
-      const address = metricsAddress(home, name);
-      return address === null ? [] : [{ name, address }];
-    });
+    const targets = this.#members.flatMap(({ name }) =>
+      PAGES.flatMap(({ job, page }) => {
+        const address = metricsAddress(home, page(name));
+        return address === null ? [] : [{ job, name, address }];
+      }),
+    );
     const text = JSON.stringify(targets);
     if (text === this.#writtenTargets) return;
     try {

@@ -98,15 +98,15 @@ export function prometheusAddress(home: string): string | null {
   return port === undefined || runningServer(folder, PROMETHEUS) === null ? null : addressOf(port);
 }
 
-/** One worker's page: the name that the series keep over its restarts, and `host:port`. */
-export type MetricsTarget = { readonly name: string; readonly address: string };
+/** One page of a worker, its own or Temporal's: the name that the series keep over its restarts, and `host:port`. */
+export type MetricsTarget = { readonly job: 'weir' | 'temporal-sdk'; readonly name: string; readonly address: string };
 
 /** Tells Prometheus where the workers are; it looks at the file by itself. */
 export function writeTargets(home: string, targets: readonly MetricsTarget[]): void {
   writeJsonFile(
     targetsFile(homeFolder(home)),
     // A worker that starts again may get another port: its name, not its address, says which series are its own.
-    targets.map(({ name, address }) => ({ targets: [address], labels: { instance: name } })),
+    targets.map(({ job, name, address }) => ({ targets: [address], labels: { job, instance: name } })),
   );
 }
 

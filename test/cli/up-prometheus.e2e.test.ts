@@ -119,11 +119,13 @@ describe.skipIf(findTool('prometheus') === null)('with Debian package prometheus
       const targets = await eventually(
         async () => {
           const { activeTargets } = (await ask('targets', Targets)).data;
-          return activeTargets.length === 2 && activeTargets.every(({ health }) => health === 'up') && activeTargets;
+          return activeTargets.length === 4 && activeTargets.every(({ health }) => health === 'up') && activeTargets;
         },
-        { deadlineMs: 90_000, what: 'both workers are targets that answer' },
+        { deadlineMs: 90_000, what: 'both pages of both workers are targets that answer' },
       );
       expect(targets.map(({ labels }) => `${labels.job}/${labels.instance}`).toSorted()).toEqual([
+        'temporal-sdk/worker-1',
+        'temporal-sdk/worker-2',
         'weir/worker-1',
         'weir/worker-2',
       ]);
