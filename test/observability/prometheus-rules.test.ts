@@ -76,6 +76,18 @@ describe('an alert', () => {
     expect(own.some((text) => text.includes('exp_labels:'))).toBe(true);
     expect(own.some((text) => text.includes('exp_alerts: []'))).toBe(true);
   });
+
+  // What is silent at one minute and fires at the next notices another `for`, longer or shorter.
+  test.each(named('alert'))('%s has a case that is silent until the minute in which it fires', (name) => {
+    const looks = cases.map((text) =>
+      [...text.matchAll(new RegExp(`eval_time: (\\d+)m\n +alertname: ${name}\n +exp_alerts:( \\[\\])?`, 'g'))].map(
+        ([, minute, silent]) => ({ minute: Number(minute), fires: silent === undefined }),
+      ),
+    );
+    const isOnset = (all: (typeof looks)[number]): boolean =>
+      all.some((one) => one.fires && all.some(({ minute, fires }) => !fires && minute === one.minute - 1));
+    expect(looks.some(isOnset)).toBe(true);
+  });
 });
 
 describe('the runbook', () => {
