@@ -1,16 +1,23 @@
 // A real Prometheus of a test's own, on a free port, that scrapes every second what it is told to.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import getPort from 'get-port';
+import { parse } from 'yaml';
 
 import { findTool } from '../../local/machine.ts';
 import { must } from '../../pipeline/ensure.ts';
 import { eventually } from './eventually.ts';
 
+const CONFIGURATION = fileURLToPath(new URL('../../observability/prometheus/prometheus.yml', import.meta.url));
+
+type Configuration = {
+  readonly scrape_configs: readonly { readonly job_name: string; readonly relabel_configs: readonly unknown[] }[];
+};
 export type Series = {
   readonly metric: Readonly<Record<string, string>>;
   readonly values: readonly (readonly [number, string])[];
@@ -26,7 +33,7 @@ export type PrometheusServer = {
 };
 
 type Options = {
-  /** Addresses (`host:port`) to scrape, by the name of the job. */
+  /** Addresses (`host:port`) to scrape, by the name of the job; with the labels that the Docker compose stack gives such a target. */
   readonly jobs: Readonly<Record<string, string>>;
   /** Text of a file of rules. */
   readonly rules: string;
@@ -45,6 +52,7 @@ export async function startPrometheus({ jobs, rules }: Options): Promise<Prometh
     scrape_configs: Object.entries(jobs).map(([name, address]) => ({
       job_name: name,
       static_configs: [{ targets: [address] }],
+      relabel_configs: relabelingOf(name),
     })),
   };
   // JSON is YAML.
@@ -87,6 +95,15 @@ export async function startPrometheus({ jobs, rules }: Options): Promise<Prometh
       await ask<readonly string[]>(address, `label/${label}/values`, { 'match[]': selector }),
     stop,
   };
+}
+
+/** What the checked-in configuration does to the labels of a job's targets. */
+function relabelingOf(job: string): readonly unknown[] {
+  const { scrape_configs: jobs }: Configuration = parse(readFileSync(CONFIGURATION, 'utf8'));
+  return must(
+    jobs.find(({ job_name: name }) => name === job),
+    `the job ${job} of prometheus.yml`,
+  ).relabel_configs;
 }
 
 async function ask<T>(address: string, path: string, parameters: Record<string, string | number>): Promise<T> {
