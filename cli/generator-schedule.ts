@@ -15,6 +15,8 @@ import { OVERLAPS, describeSchedule, explainSchedule } from './generator-schedul
 import type { OverlapName, ScheduleMemo, ScheduleReport } from './generator-schedules.ts';
 import { scheduleListCommand, scheduleVerb } from './generator-schedule-list.ts';
 import { printJson, printLine } from './output.ts';
+import { TOPIC_KEY, hasSearchAttributes } from './search-attributes.ts';
+import type { Control } from './temporal-control.ts';
 import { withControl } from './with-servers.ts';
 
 type Flags = SpecFlags & {
@@ -72,7 +74,10 @@ export function scheduleCommand(settings: readonly SettingName[]): Command {
   withSpecFlags(command).action(async (name: string | undefined, flags: Flags, called: Command) => {
     const { topic } = settingsOf(called).settings;
     const options = scheduleOptions(topic, name, flags);
-    const report = await createSchedule(called, options, nameOf(options));
+    const report = await withControl(settingsOf(called).settings, async (control) => {
+      await createSchedule(control, options, topic);
+      return await describeSchedule(control, options.scheduleId);
+    });
     if (flags.json) printJson(report);
     else print(report);
   });
@@ -87,15 +92,19 @@ export function unscheduleCommand(settings: readonly SettingName[]): Command {
   return scheduleVerb('unschedule', settings);
 }
 
-async function createSchedule(command: Command, options: ScheduleOptions, name: string): Promise<ScheduleReport> {
-  return await withControl(settingsOf(command).settings, async (control) => {
-    try {
-      await control.client.schedule.create(options);
-      return await describeSchedule(control, options.scheduleId);
-    } catch (thrown) {
-      throw explainSchedule(thrown, name);
-    }
-  });
+/**
+ * Gives Temporal a schedule to keep. What it starts is found by its topic, like a generator that is started by hand, where the
+ * server has the search attributes by now. Throws CliFailure with what Temporal does not take.
+ */
+export async function createSchedule({ client }: Control, options: ScheduleOptions, topic: string): Promise<void> {
+  const typedSearchAttributes = [{ key: TOPIC_KEY, value: topic }];
+  const searchable = await hasSearchAttributes(client);
+  const action = { ...options.action, ...(searchable ? { typedSearchAttributes } : {}) };
+  try {
+    await client.schedule.create({ ...options, action });
+  } catch (thrown) {
+    throw explainSchedule(thrown, nameOf(options));
+  }
 }
 
 const nameOf = ({ scheduleId }: ScheduleOptions): string => scheduleId.slice(generatorId('').length);

@@ -5,10 +5,11 @@ import type { ScheduleOptions } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 
 import { pauseSchedule, removeSchedule, resumeSchedule, triggerSchedule } from '../../cli/generator-schedule-list.ts';
-import { scheduleOptions } from '../../cli/generator-schedule.ts';
+import { createSchedule, scheduleOptions } from '../../cli/generator-schedule.ts';
 import { describeSchedule, explainSchedule, listSchedules } from '../../cli/generator-schedules.ts';
 import type { OverlapName } from '../../cli/generator-schedules.ts';
 import { generatorNamed, generatorReport } from '../../cli/running-generators.ts';
+import { ensureSearchAttributes } from '../../cli/search-attributes.ts';
 import { openControl } from '../../cli/temporal-control.ts';
 import type { Control } from '../../cli/temporal-control.ts';
 import { createGeneratorSpec } from '../../generator/generator-spec.ts';
@@ -31,6 +32,7 @@ beforeAll(async () => {
   const open = async (): Promise<Control> =>
     await openControl({ address: inject('servers').temporalAddress, namespace: 'default' });
   control = await eventually(open, { deadlineMs: PATIENCE_MS, what: 'an answer of Temporal' });
+  await ensureSearchAttributes(control.client);
   // Made here, so that no test waits for it.
   await bundleOfSources({ log: openLog({ name: 'schedules', level: 'silent' }), signal: new AbortController().signal });
 }, 6 * PATIENCE_MS);
@@ -48,7 +50,7 @@ async function schedule(given: Partial<Flags>): Promise<{ name: string; queue: s
   const queue = `generator-${randomUUID()}`;
   const topic = await freshTopic();
   const options = scheduleOptions(topic, name, { ...ONCE, ...given });
-  await control.client.schedule.create(onQueue(options, queue));
+  await createSchedule(control, onQueue(options, queue), topic);
   made.push(name);
   const spec = createGeneratorSpec({ topic, name });
   return { name, queue, spec };
@@ -134,7 +136,7 @@ test.each([
   ['a minute that is none', { cron: '61 * * * *' }, /minute/i],
   ['a time zone that is none', { cron: '@hourly', timeZone: 'Mars/North' }, /time zone Mars/],
 ])('%s is refused in words', async (_what, when, words) => {
-  const refused = explainSchedule(await schedule({ ...when, count: 10 }).catch((thrown: unknown) => thrown), 'x');
+  const refused = await schedule({ ...when, count: 10 }).catch((thrown: unknown) => thrown);
   expect(refused).toMatchObject({ message: expect.stringMatching(/^Temporal does not take this schedule: /) });
   expect(refused).toMatchObject({ message: expect.stringMatching(words) });
 });
@@ -153,6 +155,24 @@ test('a triggered run makes exactly as many events as its count says, with a see
     expect(indexes.toSorted((one, other) => one - other)).toEqual(Array.from({ length: 700 }, (_, index) => index));
     expect((await report(name)).lastRuns).toMatchObject([{ workflowId, status: 'completed' }]);
   });
+});
+
+test('a run is found by its topic, like a generator that was started by hand', async () => {
+  const { name, spec } = await schedule({ every: 86_400_000, count: 10 });
+  const workflowId = await trigger(name);
+  const idsOfTopic = async (): Promise<string[]> => {
+    const ids: string[] = [];
+    const query = `WeirTopic = '${spec.topic}'`;
+    for await (const one of control.client.workflow.list({ query })) ids.push(one.workflowId);
+    return ids;
+  };
+  const found = async (): Promise<string[] | false> => {
+    const ids = await idsOfTopic();
+    return ids.length > 0 && ids;
+  };
+  const ids = await eventually(found, { deadlineMs: 30_000, what: `the topic of ${workflowId} in the list` });
+  expect(ids).toEqual([workflowId]);
+  await cleanUp(name);
 });
 
 test('a run is found by the name of its schedule, tells what it does, and can be stopped by that name', async () => {
