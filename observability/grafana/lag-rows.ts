@@ -75,15 +75,19 @@ export const GLANCE: Row = {
         width: 8,
         height: 4,
         none: 'No alert is firing',
-        labels: ['alertname', 'severity', 'topic', 'partition'],
-        columns: [
-          {
-            name: 'alertname',
-            links: [{ title: 'What to do', url: '${runbook}#${__data.fields.alertname}', targetBlank: true }],
-          },
-        ],
+        labels: ['alertname', 'severity', 'topic', 'partition', 'runbook'],
+        // Anchors have no capitals, unlike the names of alerts: the label has the section's.
+        columns: ['alertname', 'runbook'].map((name) => ({
+          name,
+          links: [{ title: 'What to do', url: '${runbook}#${__data.fields.runbook}', targetBlank: true }],
+        })),
       },
-      [{ name: 'Alerts', expr: 'count by (alertname, severity, topic, partition) (ALERTS{alertstate="firing"})' }],
+      [
+        {
+          name: 'Alerts',
+          expr: 'count by (alertname, severity, topic, partition, runbook) (ALERTS{alertstate="firing"})',
+        },
+      ],
     ),
   ],
 };

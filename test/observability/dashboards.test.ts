@@ -81,7 +81,9 @@ describe('the checked-in dashboards', () => {
 
   test('an alert leads to its section of the runbook', () => {
     const alerts = PANELS.find(({ title }) => title === 'Alerts');
-    expect(JSON.stringify(alerts?.fieldConfig?.overrides)).toContain('${runbook}#${__data.fields.alertname}');
+    expect(JSON.stringify(alerts?.fieldConfig?.overrides)).toContain('${runbook}#${__data.fields.runbook}');
+    // The label that has the anchor; a test of the rules holds it.
+    expect(alerts?.targets?.[0]?.expr).toMatch(/\bby \([^)]*\brunbook\b/);
   });
 });
 

@@ -62,7 +62,10 @@ describe('an alert', () => {
       expect(text).toMatch(/^ +severity: (critical|warning)$/m);
       expect(text).toMatch(/^ +summary: \S/m);
       expect(text).toMatch(/^ +description: \S/m);
-      expect(text).toContain(`runbook_url: ${RUNBOOK}#${name.toLowerCase()}\n`);
+      // The anchor is that of its own section, in the label as in the annotation.
+      const anchor = /^ +runbook: (\S+)$/m.exec(text)?.[1] ?? '';
+      expect(anchorsIn(read(RUNBOOK)).get(anchor)).toBe(name);
+      expect(text).toContain(`runbook_url: ${RUNBOOK}#${anchor}\n`);
     },
   );
 
@@ -119,6 +122,21 @@ describe('a rule', () => {
     expect(new Set(named('record')).size).toBe(named('record').length);
   });
 });
+
+/** Headings by their anchor, as GitHub makes it: lower case, no punctuation, `-` for a space, a number behind one that was there. */
+function anchorsIn(markdown: string): Map<string, string> {
+  const anchors = new Map<string, string>();
+  for (const [, heading = ''] of markdown.replaceAll(/^```[^]*?^```/gm, '').matchAll(/^#{1,6} +(.+?) *$/gm)) {
+    const plain = heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{M}_\- ]/gu, '')
+      .replaceAll(' ', '-');
+    let anchor = plain;
+    for (let nth = 1; anchors.has(anchor); nth++) anchor = `${plain}-${nth}`;
+    anchors.set(anchor, heading);
+  }
+  return anchors;
+}
 
 /** The text of every `expr:`, on its line or indented below it, and of the queries inside of descriptions. */
 function expressionsOf(text: string): string[] {
