@@ -104,13 +104,13 @@ async function checkSnapshot(client: pg.PoolClient, { spec, onProgress }: Verify
   const results: Check[] = [];
   for (const aggregate of AGGREGATES) {
     const onEventTime = (done: number, of: number): void => onProgress?.({ step: aggregate.name, done, of });
-    const input = { aggregate, throughMs: clock.writtenThroughMs, onProgress: onEventTime };
+    const input = { aggregate, throughMs: clock.panesThroughMs, onProgress: onEventTime };
     results.push(...(await checkResults(client, spec.schema, input)));
   }
   const sessions = await checkSessions(client, spec.schema, {
     rules: await readSessionRules(client, spec),
     funnels: FUNNELS,
-    throughMs: clock.writtenThroughMs,
+    clock,
     events: rows.reduce((sum, { events }) => sum + events, 0),
     onProgress: (step, done, of) => onProgress?.({ step, done, of }),
   });

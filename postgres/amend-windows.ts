@@ -10,6 +10,7 @@ import { sessionRulesOf } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
 import { amendRowsSql } from './amended-rows.ts';
 import { amendSessionsSql, lateMinutesSql } from './amended-sessions.ts';
+import { closeSessions } from './close-sessions.ts';
 import { withClockHeld } from './closed-through.ts';
 import { clearHorizonMarksSql, lateEventsWaiting, markAppliedSql, waitingPanes } from './late-events.ts';
 import { FACT_TABLES } from './fact-tables.ts';
@@ -72,14 +73,17 @@ export async function amendWindows(pool: pg.Pool, spec: PipelineSpec, options: A
   // Asked before the clock is held: mostly there is nothing to amend.
   if (!includeBeyondHorizon && (await lateEventsWaiting(pool, spec)) === 0) return total;
   for (;;) {
-    const step = await withClockHeld(pool, spec, async (client, { writtenThroughMs }) => {
-      if (writtenThroughMs === null) return 'nothing left';
-      const toMs = Math.min(writtenThroughMs, range?.endMs ?? Infinity);
+    const step = await withClockHeld(pool, spec, async (client, position) => {
+      const { panesThroughMs } = position;
+      if (panesThroughMs === null) return 'nothing left';
+      const toMs = Math.min(panesThroughMs, range?.endMs ?? Infinity);
       const panes = await waitingPanes(client, spec.schema, { ...share, fromMs, toMs });
       const last = panes.at(-1);
       if (last === undefined) return 'nothing left';
       if (includeBeyondHorizon) await client.query(clearHorizonMarksSql(spec.schema, panes));
-      return { ...(await amendPanes(client, spec, { panes, writtenThroughMs, cause })), throughMs: last.endMs };
+      await closeSessions(client, spec, position);
+      const dirty = { panes, writtenThroughMs: panesThroughMs, cause };
+      return { ...(await amendPanes(client, spec, dirty)), throughMs: last.endMs };
     });
     if (step === 'nothing left' || (step === null && !options.patient)) return total;
     if (step === null) {

@@ -3,15 +3,17 @@
 import { SESSIONS } from '../pipeline/session.ts';
 import type { SessionRules } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
-import { keepOpenSql, pendingFunnelsSql } from './close-sessions.ts';
+import { keepOpenSql } from './advance-sessions.ts';
 import { interval, paneOf } from './instant.ts';
 import { wholeLateEventsSql } from './late-events.ts';
 import type { Cause } from './revised-rows.ts';
 import { quoteSchema } from './schema-name.ts';
 import { hasEnded, sessionsOfPieces } from './session-islands.ts';
 import { SESSION_COLUMNS, SESSION_MEASURES, SESSION_SELECT, sessionFold } from './session-rows.ts';
+import { pendingFunnelsSql } from './settle-funnels.ts';
 
-/** `touched`: SELECT of `user_id`, `first_at`, `last_at`; the facts of these minutes are right. `throughMs`: written_through. */
+/** `touched`: SELECT of `user_id`, `first_at`, `last_at`; the facts of these minutes are right. `throughMs`:
+ * written_through, by which what has ended is closed. */
 type Amending = {
   readonly touched: string;
   readonly throughMs: number;

@@ -1,103 +1,72 @@
-// Closing sessions: what users did in the panes that a close just wrote begins sessions, lengthens the open ones, and those
-// that nothing can belong to any more become rows with revision 1. The cost follows the users of these panes.
-import { PANE_MS } from '../pipeline/pane.ts';
-import { SESSIONS } from '../pipeline/session.ts';
+// Closing sessions: the open ones that nothing can belong to any more become rows with revision 1, and the funnels whose
+// sessions have all closed are counted. In a transaction behind that of the panes, so that windows need not wait for it.
+import { escapeLiteral } from 'pg';
+import type pg from 'pg';
+
+import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
+import { SESSIONS, sessionRulesOf } from '../pipeline/session.ts';
 import type { SessionRules } from '../pipeline/session.ts';
-import type { Span } from '../pipeline/window.ts';
-import { inSpans, instant, interval, paneOf } from './instant.ts';
+import type { WritePosition } from './closed-through.ts';
+import { instant, interval } from './instant.ts';
+import { runTogether } from './run-together.ts';
+import type { Answer } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
-import { funnelWindowOf, hasEnded, isSilent, sessionsOfPieces } from './session-islands.ts';
+import { isSilent } from './session-islands.ts';
 import { SESSION_COLUMNS, SESSION_MEASURES, SESSION_SELECT, sessionFold } from './session-rows.ts';
-import { userMinutes } from './user-minutes.ts';
+import { pendingFunnelsSql, settleFunnelsSql } from './settle-funnels.ts';
 
 /**
- * Two statements, in order, for the panes of `span`, whose facts are written and the last that are. The first answers with
- * `sessions`, the number of those closed. Done in one transaction with the facts, so that a crash repeats nothing.
+ * Closes every session that has ended by written_through, in the transaction in which the caller holds the clock, and answers
+ * with `sessions` and the counts of the funnels. Whoever changes sessions of the past calls this first: what counts as open
+ * is then the same for sessions as for panes.
  */
-export function closeSessionsSql(schema: string, span: Span, rules: SessionRules): [string, string] {
-  return [closeSessions(schema, span, rules), lookLater(schema, span, rules)];
+export async function closeSessions(
+  client: pg.PoolClient,
+  spec: PipelineSpec,
+  { panesThroughMs, writtenThroughMs }: WritePosition,
+): Promise<readonly Answer[]> {
+  if (panesThroughMs === null || panesThroughMs === writtenThroughMs) return [];
+  return await runTogether(client, closeSessionsSql(spec, panesThroughMs));
 }
 
-function closeSessions(schema: string, span: Span, rules: SessionRules): string {
-  const tables = quoteSchema(schema);
+/** Statements of `closeSessions`, in order. */
+export function closeSessionsSql(spec: PipelineSpec, throughMs: number): string[] {
+  const { schema, topic } = spec;
+  return [
+    closeSilentSql(schema, throughMs, sessionRulesOf(spec)),
+    ...settleFunnelsSql(schema, throughMs, 'late event'),
+    `update ${quoteSchema(schema)}.closed_through set sessions_through = ${instant(throughMs)} where topic = ${escapeLiteral(topic)}`,
+  ];
+}
+
+/**
+ * Those whose time to look has come: they close, or are looked at later because their user went on meanwhile. Each by its place:
+ * joined with them, PostgreSQL read all open sessions to find a few.
+ */
+function closeSilentSql(schema: string, throughMs: number, { gapMs }: SessionRules): string {
+  const open = `${quoteSchema(schema)}.open_sessions`;
+  const places = (which: string): string => `ctid = any (array(select open_at from due where ${which}))`;
   return `
-    ${minutesAtHand(schema, span, rules)},
-    ${plainSessions(schema, span, rules)},
-    pieces as (
-      select user_id, null::timestamptz as active_since, first_at, last_at, 0 as revision from minutes where not is_plain
-      union all
-      select o.user_id, o.active_since, o.session_start, o.last_at, o.revision
-      from (select distinct user_id from minutes where not is_plain) m join ${tables}.open_sessions o using (user_id)
+    with due as materialized (
+      select ctid as open_at, user_id, active_since, session_start, last_at, revision,
+        ${isSilent('last_at', throughMs, gapMs)} as is_silent
+      from ${open} where check_at < ${instant(throughMs)}
     ),
-    ${sessionsOfPieces(rules)},
     ended as materialized (
-      select user_id, active_since, session_start, session_end, revision, cut
-      from sessions where ${hasEnded(span.endMs, rules)}
-      union all
-      select o.user_id, o.active_since, o.session_start, o.last_at, o.revision, false
-      from ${tables}.open_sessions o
-      where o.check_at < ${instant(span.endMs)} and ${isSilent('o.last_at', span.endMs, rules.gapMs)}
-        and not exists (select from minutes m where m.user_id = o.user_id)
+      select user_id, active_since, session_start, last_at as session_end, revision, false as cut from due where is_silent
     ),
-    lasting as materialized (select * from sessions where not ${hasEnded(span.endMs, rules)}),
-    kept as (${keepOpenSql(schema, span.endMs, rules)}),
-    left_over as (
-      delete from ${tables}.open_sessions o using ended e
-      where o.user_id = e.user_id and not exists (select from lasting l where l.user_id = e.user_id)
-    ),
-    ${insertedSessions(schema)},
-    pending as (${pendingFunnelsSql(schema, STARTS)})
+    looked_later as (update ${open} set check_at = last_at + ${interval(gapMs)} where ${places('not is_silent')}),
+    gone as (delete from ${open} where ${places('is_silent')}),
+    ${closedSessions(schema)},
+    pending as (${pendingFunnelsSql(schema, 'select session_start from ended')})
     select count(*)::float8 as sessions from ended`;
 }
 
-const STARTS = `select session_start from ended union all select session_start from lasting
-        union all select first_at from minutes where is_plain and is_new`;
-
 /**
- * `minutes`: what users did in the span, minute by minute, with the place of the user's row in open_sessions, which nobody else
- * writes while the clock is held. Nearly all are plain: the user's only one, which goes on with the
- * open session or begins one, so that a row of open_sessions is all it takes. The others go the long way of `pieces`.
+ * `closed`: the rows of `ended` as results. A row that is there already, which only a change of the rules or a hand can make so,
+ * must not stop closing.
  */
-function minutesAtHand(schema: string, span: Span, { gapMs }: SessionRules): string {
-  const tables = quoteSchema(schema);
-  const goesOn = `m.first_at <= o.last_at + ${interval(gapMs)} and m.first_at < o.cut_at`;
-  const isOnly = span.endMs - span.startMs === PANE_MS ? 'true' : 'count(*) over (partition by m.user_id) = 1';
-  return `
-    with minutes as materialized (
-      select m.user_id, m.first_at, m.last_at, o.ctid as open_at, o.user_id is null as is_new,
-        ${isOnly} and (o.user_id is null or (${goesOn})) and not ${isSilent('m.last_at', span.endMs, gapMs)} as is_plain
-      from ${userMinutes(schema)} m left join ${tables}.open_sessions o on o.user_id = m.user_id
-      where ${inSpans('m.pane', [span])}
-    )`;
-}
-
-function plainSessions(schema: string, { endMs }: Span, { gapMs, maxMs }: SessionRules): string {
-  const open = `${quoteSchema(schema)}.open_sessions`;
-  const checkAt = `m.last_at + ${interval(gapMs)}`;
-  return `
-    begun_anew as (
-      insert into ${open} (user_id, active_since, session_start, last_at, cut_at, check_at)
-      select user_id, first_at, first_at, last_at, ${paneOf('first_at')} + ${interval(maxMs)}, ${checkAt}
-      from minutes m where is_plain and is_new
-    ),
-    gone_on as (
-      update ${open} o set last_at = m.last_at, check_at = case when o.check_at < ${instant(endMs)} then ${checkAt} else least(o.check_at, ${checkAt}) end
-      from minutes m where o.ctid = m.open_at and m.is_plain
-    )`;
-}
-
-/** INSERT of the rows of `lasting` into open_sessions, where the user may have one. `check_at` comes nearer when the gap was made shorter. */
-export function keepOpenSql(schema: string, throughMs: number, { gapMs }: SessionRules): string {
-  return `
-      insert into ${quoteSchema(schema)}.open_sessions as o (user_id, active_since, session_start, last_at, cut_at, check_at, revision)
-      select user_id, active_since, session_start, session_end, cut_at, session_end + ${interval(gapMs)}, revision from lasting
-      on conflict (user_id) do update set active_since = excluded.active_since, session_start = excluded.session_start,
-        last_at = excluded.last_at, cut_at = excluded.cut_at, revision = excluded.revision,
-        check_at = case when o.check_at < ${instant(throughMs)} then excluded.check_at else least(o.check_at, excluded.check_at) end`;
-}
-
-/** A row that is there already, which only a change of the rules or a hand can make so, must not stop closing. */
-function insertedSessions(schema: string): string {
+export function closedSessions(schema: string): string {
   const sets = SESSION_MEASURES.map((column) => `${column} = excluded.${column}`);
   return `
     closed as (
@@ -106,18 +75,4 @@ function insertedSessions(schema: string): string {
       on conflict (user_id, session_start) do update
         set ${sets.join(', ')}, revision = greatest(s.revision + 1, excluded.revision), closed_at = excluded.closed_at
     )`;
-}
-
-/** INSERT of the windows that the funnels are to be counted in, for a SELECT of starts of sessions. */
-export function pendingFunnelsSql(schema: string, starts: string): string {
-  return `
-      insert into ${quoteSchema(schema)}.pending_funnels (window_start)
-      select distinct ${funnelWindowOf('session_start')} from (${starts}) as starts
-      on conflict do nothing`;
-}
-
-/** Those whose time to look has come and who went on meanwhile. */
-function lookLater(schema: string, { endMs }: Span, { gapMs }: SessionRules): string {
-  return `
-    update ${quoteSchema(schema)}.open_sessions set check_at = last_at + ${interval(gapMs)} where check_at < ${instant(endMs)}`;
 }

@@ -11,7 +11,8 @@ import { windowsEndingIn } from '../pipeline/window.ts';
 import type { Span } from '../pipeline/window.ts';
 import { readClock, withClockHeld } from './closed-through.ts';
 import type { WritePosition } from './closed-through.ts';
-import { closeSessionsSql } from './close-sessions.ts';
+import { advanceSessionsSql } from './advance-sessions.ts';
+import { closeSessions } from './close-sessions.ts';
 import { FACT_TABLES } from './fact-tables.ts';
 import { writeFactsSql } from './facts.ts';
 import { inSpans, instant, msOrNull, paneOf, toMs } from './instant.ts';
@@ -20,9 +21,11 @@ import { closeWindowsSql } from './result-sql.ts';
 import { runTogether, sumOf } from './run-together.ts';
 import { quoteSchema } from './schema-name.ts';
 import { keepSessionRulesSql } from './session-rules.ts';
-import { settleFunnelsSql } from './settle-funnels.ts';
 
-/** `panes`, `windows` and `events` count what was written: panes and windows that hold events. */
+/**
+ * `panes`, `windows` and `events` count what was written: panes and windows that hold events. `writtenThroughMs`: how far all
+ * results are.
+ */
 export type Closed = {
   readonly writtenThroughMs: number | null;
   readonly panes: number;
@@ -34,11 +37,11 @@ export type CloseOptions = {
   /** Close up to here (or up to closed_through, if that is earlier). */
   readonly throughMs: number;
   /** Told after every transaction what was written so far, and what the transaction itself wrote. */
-  readonly onPane?: (closed: Closed, transaction: ClosedSpan) => void;
+  readonly onPane?: (closed: Closed, transaction: Written) => void;
 };
 
 /** What one transaction wrote, with its windows and the rows of its results by aggregate. */
-type ClosedSpan = Closed & {
+type Written = Omit<Closed, 'writtenThroughMs'> & {
   readonly windowsByAggregate: Readonly<Record<string, number>>;
   readonly rowsByAggregate: Readonly<Record<string, number>>;
 };
@@ -49,38 +52,67 @@ type ClosedSpan = Closed & {
  */
 const EVENTS_A_TRANSACTION = 10_000;
 const MOST_PANES_A_TRANSACTION = 240;
+/** Sessions close behind the last pane that waits; where many wait, behind this many transactions. */
+const MOST_AHEAD_OF_SESSIONS = 8;
 
 /**
- * Writes all panes and windows that end by `throughMs` and are closed (step (a), `moveClosedThrough`). Gives up quietly
- * where another closer is at work: `writtenThroughMs` says how far the results are. Throws what PostgreSQL throws.
+ * Writes all panes and windows that end by `throughMs` and are closed (step (a), `moveClosedThrough`), and behind them
+ * the sessions that have ended. Gives up quietly where another closer is at work: `writtenThroughMs` says how far the results
+ * are. Throws what PostgreSQL throws.
  */
 export async function closeNextPanes(pool: pg.Pool, spec: PipelineSpec, options: CloseOptions): Promise<Closed> {
-  let panes = 0;
-  let windows = 0;
-  let events = 0;
+  let total = { panes: 0, windows: 0, events: 0 };
+  let ahead = 0;
   for (;;) {
     const clock = await readClock(pool, spec);
+    const { panesThroughMs, writtenThroughMs } = clock;
+    const areLeft = limitOf(clock, options.throughMs) !== null;
+    const areSessionsDue = panesThroughMs !== writtenThroughMs && (!areLeft || ahead >= MOST_AHEAD_OF_SESSIONS);
     const step =
-      limitOf(clock, options.throughMs) === null
-        ? null
-        : await withClockHeld(pool, spec, async (client, position) => {
-            const limitMs = limitOf(position, options.throughMs);
-            if (limitMs === null) return null;
-            return await writeSpan(client, spec, await nextSpan(client, spec, { ...position, limitMs }));
-          });
-    if (step === null) return { writtenThroughMs: clock.writtenThroughMs, panes, windows, events };
-    panes += step.panes;
-    windows += step.windows;
-    events += step.events;
-    options.onPane?.({ writtenThroughMs: step.writtenThroughMs, panes, windows, events }, step);
+      areLeft || areSessionsDue
+        ? await withClockHeld(pool, spec, async (client, position) =>
+            areSessionsDue
+              ? await writeSessions(client, spec, position)
+              : await writePanes(client, spec, { ...position, ...options }),
+          )
+        : null;
+    if (step === null) return { writtenThroughMs, ...total };
+    ahead = areSessionsDue ? 0 : ahead + 1;
+    total = {
+      panes: total.panes + step.panes,
+      windows: total.windows + step.windows,
+      events: total.events + step.events,
+    };
+    options.onPane?.({ writtenThroughMs, ...total }, step);
   }
 }
 
 /** The boundary up to which panes may be written now; null when they are. */
-function limitOf({ writtenThroughMs, closedThroughMs }: WritePosition, throughMs: number): number | null {
+function limitOf({ panesThroughMs, closedThroughMs }: WritePosition, throughMs: number): number | null {
   if (closedThroughMs === null) return null;
   const limitMs = paneStart(Math.min(throughMs, closedThroughMs));
-  return writtenThroughMs !== null && limitMs <= writtenThroughMs ? null : limitMs;
+  return panesThroughMs !== null && limitMs <= panesThroughMs ? null : limitMs;
+}
+
+type Turn = WritePosition & { readonly throughMs: number };
+
+async function writePanes(client: pg.PoolClient, spec: PipelineSpec, turn: Turn): Promise<Written | null> {
+  const limitMs = limitOf(turn, turn.throughMs);
+  if (limitMs === null) return null;
+  const { panesThroughMs } = turn;
+  return await writeSpan(client, spec, await nextSpan(client, spec, { panesThroughMs, limitMs }));
+}
+
+async function writeSessions(client: pg.PoolClient, spec: PipelineSpec, position: WritePosition): Promise<Written> {
+  const answers = await closeSessions(client, spec, position);
+  const [sessions, windows] = [sumOf(answers, 'sessions'), sumOf(answers, 'windows')];
+  return {
+    panes: 0,
+    windows,
+    events: 0,
+    windowsByAggregate: { [FUNNEL]: windows, [SESSIONS]: sessions },
+    rowsByAggregate: { [FUNNEL]: sumOf(answers, 'new_rows'), [SESSIONS]: sessions },
+  };
 }
 
 /**
@@ -90,12 +122,12 @@ function limitOf({ writtenThroughMs, closedThroughMs }: WritePosition, throughMs
 async function nextSpan(
   client: pg.PoolClient,
   spec: PipelineSpec,
-  { writtenThroughMs, limitMs }: { writtenThroughMs: number | null; limitMs: number },
+  { panesThroughMs, limitMs }: { panesThroughMs: number | null; limitMs: number },
 ): Promise<Span> {
-  const found = await probe(client, spec, { writtenThroughMs, limitMs });
+  const found = await probe(client, spec, { panesThroughMs, limitMs });
   const openUntilMs = found.lastPaneMs === null ? -Infinity : lastEndOfPane(found.lastPaneMs, sessionRulesOf(spec));
-  const windowsOpen = writtenThroughMs !== null && openUntilMs > writtenThroughMs;
-  const startMs = windowsOpen ? writtenThroughMs : (found.firstPaneMs ?? limitMs);
+  const windowsOpen = panesThroughMs !== null && openUntilMs > panesThroughMs;
+  const startMs = windowsOpen ? panesThroughMs : (found.firstPaneMs ?? limitMs);
   const denseMs = found.densePaneMs === null ? limitMs : Math.max(found.densePaneMs, startMs + PANE_MS);
   // Stop where the open windows end, when the next event lies beyond: the next span starts at that event.
   const onlyOpenWindows = windowsOpen && (found.firstPaneMs ?? Infinity) >= openUntilMs;
@@ -110,22 +142,22 @@ async function nextSpan(
 async function probe(
   client: pg.PoolClient,
   spec: PipelineSpec,
-  { writtenThroughMs, limitMs }: { writtenThroughMs: number | null; limitMs: number },
+  { panesThroughMs, limitMs }: { panesThroughMs: number | null; limitMs: number },
 ): Promise<{ firstPaneMs: number | null; densePaneMs: number | null; lastPaneMs: number | null }> {
   const tables = quoteSchema(spec.schema);
   const ahead = `select ${toMs(paneOf('occurred_at'))} from ${tables}.events
-    where occurred_at >= ${instant(writtenThroughMs)} and occurred_at < ${instant(limitMs)} order by occurred_at`;
-  const earliestMs = writtenThroughMs === null ? null : writtenThroughMs - openBackMs(sessionRulesOf(spec));
+    where occurred_at >= ${instant(panesThroughMs)} and occurred_at < ${instant(limitMs)} order by occurred_at`;
+  const earliestMs = panesThroughMs === null ? null : panesThroughMs - openBackMs(sessionRulesOf(spec));
   const { rows } = await client.query<{ first: number | null; dense: number | null; last: number | null }>(
     `select (${ahead} limit 1) as first, (${ahead} offset ${EVENTS_A_TRANSACTION} limit 1) as dense,
        (select ${toMs('max(pane)')} from ${tables}.pane_facts
-        where pane >= ${instant(earliestMs)} and pane < ${instant(writtenThroughMs)}) as last`,
+        where pane >= ${instant(earliestMs)} and pane < ${instant(panesThroughMs)}) as last`,
   );
   const row = must(rows[0], 'the answer of a look ahead');
   return { firstPaneMs: row.first, densePaneMs: row.dense, lastPaneMs: msOrNull(row.last) };
 }
 
-async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span): Promise<ClosedSpan> {
+async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span): Promise<Written> {
   const { schema, topic } = spec;
   const tables = quoteSchema(schema);
   const closes = AGGREGATES.map((aggregate) => ({
@@ -140,8 +172,7 @@ async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span):
     `select count(distinct pane)::float8 as panes, coalesce(sum(events), 0)::float8 as events
      from ${tables}.pane_facts where ${inSpans('pane', [span])}`,
     ...closes.map(({ aggregate, windows }) => closeWindowsSql(aggregate, schema, windows)),
-    ...closeSessionsSql(schema, span, sessionRulesOf(spec)),
-    ...settleFunnelsSql(schema, span.endMs, 'late event'),
+    ...advanceSessionsSql(schema, span, sessionRulesOf(spec)),
     keepSessionRulesSql(spec, sessionRulesOf(spec)),
     markAppliedSql(schema, [span]),
     `update ${tables}.closed_through set written_through = ${instant(span.endMs)} where topic = ${client.escapeLiteral(topic)}`,
@@ -150,19 +181,14 @@ async function writeSpan(client: pg.PoolClient, spec: PipelineSpec, span: Span):
     Object.fromEntries(
       closes.map(({ aggregate }, index) => [aggregate.name, answers[index + 1]?.rows[0]?.[what] ?? 0]),
     );
-  const sessions = sumOf(answers, 'sessions');
-  const byAggregate = {
-    ...ofAggregates('closed_windows'),
-    [FUNNEL]: sumOf(answers, 'windows'),
-    [SESSIONS]: sessions,
-  };
-  const funnelRows = sumOf(answers, 'new_rows');
+  const windowsByAggregate = ofAggregates('closed_windows');
+  // Of users who are in another one already.
+  const sessions = { [SESSIONS]: sumOf(answers, 'sessions') };
   return {
-    writtenThroughMs: span.endMs,
     panes: sumOf(answers, 'panes'),
-    windows: Object.values(byAggregate).reduce((sum, closed) => sum + closed, 0) - byAggregate[SESSIONS],
+    windows: Object.values(windowsByAggregate).reduce((sum, closed) => sum + closed, 0),
     events: sumOf(answers, 'events'),
-    windowsByAggregate: byAggregate,
-    rowsByAggregate: { ...ofAggregates('written_rows'), [FUNNEL]: funnelRows, [SESSIONS]: sessions },
+    windowsByAggregate: { ...windowsByAggregate, ...sessions },
+    rowsByAggregate: { ...ofAggregates('written_rows'), ...sessions },
   };
 }

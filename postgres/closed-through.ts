@@ -1,6 +1,7 @@
 // The table `closed_through`: the pipeline's clock of event time, and the lock under which results are written.
 // closed_through: every event before it that commits from now on is late. written_through follows it: panes and windows up
-// to there are in the result tables. low_watermark: how far event time has come.
+// to there are in the result tables. sessions_through follows that: so are sessions and funnels. low_watermark: how far event
+// time has come.
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { escapeLiteral } from 'pg';
@@ -18,18 +19,26 @@ import { LOCK_NOT_AVAILABLE, isConflict, sqlState } from './sqlstate.ts';
 
 type Where = Pick<PipelineSpec, 'schema' | 'topic'>;
 
-/** Event times are null before the first close or watermark. `nowMs` is PostgreSQL's clock. */
+/**
+ * Event times are null before the first close or watermark. `panesThroughMs`: panes and windows are written; `writtenThroughMs`:
+ * so is all else, sessions and funnels. `nowMs` is PostgreSQL's clock.
+ */
 export type Clock = {
   readonly closedThroughMs: number | null;
+  readonly panesThroughMs: number | null;
   readonly writtenThroughMs: number | null;
   readonly lowWatermarkMs: number | null;
   readonly nowMs: number;
 };
 
 /** Where the results stand, read under the lock. */
-export type WritePosition = Pick<Clock, 'closedThroughMs' | 'writtenThroughMs'>;
+export type WritePosition = Pick<Clock, 'closedThroughMs' | 'panesThroughMs' | 'writtenThroughMs'>;
 
-type ClockRow = { closed_ms: number | null; written_ms: number | null; low_ms: number | null; now_ms: number };
+type Times = { closed_ms: number | null; panes_ms: number | null; written_ms: number | null };
+type ClockRow = Times & { low_ms: number | null; now_ms: number };
+
+const POSITION = `${toMs('c.closed_through')} as closed_ms, ${toMs('c.written_through')} as panes_ms,
+  ${toMs('c.sessions_through')} as written_ms`;
 
 /** Times that a transaction is tried again after another one got in its way. */
 const MOST_ATTEMPTS = 5;
@@ -37,18 +46,12 @@ const MOST_ATTEMPTS = 5;
 /** The topic's clock; all event times null when the topic was never seen. */
 export async function readClock(db: Queryable, { schema, topic }: Where): Promise<Clock> {
   const { rows } = await db.query<ClockRow>(
-    `select ${toMs('c.closed_through')} as closed_ms, ${toMs('c.written_through')} as written_ms,
-       ${toMs('c.low_watermark')} as low_ms, ${toMs('clock_timestamp()')} as now_ms
+    `select ${POSITION}, ${toMs('c.low_watermark')} as low_ms, ${toMs('clock_timestamp()')} as now_ms
      from (select) as always left join ${quoteSchema(schema)}.closed_through c on c.topic = $1`,
     [topic],
   );
   const row = must(rows[0], 'the row of a select without a table');
-  return {
-    closedThroughMs: msOrNull(row.closed_ms),
-    writtenThroughMs: msOrNull(row.written_ms),
-    lowWatermarkMs: msOrNull(row.low_ms),
-    nowMs: row.now_ms,
-  };
+  return { ...positionOf(row), lowWatermarkMs: msOrNull(row.low_ms), nowMs: row.now_ms };
 }
 
 /** Raises the low watermark; a lower one changes nothing. */
@@ -134,13 +137,21 @@ async function holdClock(client: pg.PoolClient, { schema, topic }: Where): Promi
   // if it is older than this one's commit (40001). A mere lock would let that one write from facts it has not seen.
   // Settings for the rest of the transaction ride along: a close is one big aggregate, beside which ingestion needs the
   // other cores, and compiling its expressions takes longer than evaluating them.
-  const { rows } = await client.query<ClockRow>(
-    `update ${quoteSchema(schema)}.closed_through set written_through = written_through where topic = $1
-     returning ${toMs('closed_through')} as closed_ms, ${toMs('written_through')} as written_ms,
+  const { rows } = await client.query<Times>(
+    `update ${quoteSchema(schema)}.closed_through c set written_through = written_through where topic = $1
+     returning ${POSITION},
        set_config('work_mem', '64MB', true), set_config('enable_memoize', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),
        set_config('jit', 'off', true)`,
     [topic],
   );
   const row = rows[0];
-  return row ? { closedThroughMs: msOrNull(row.closed_ms), writtenThroughMs: msOrNull(row.written_ms) } : null;
+  return row ? positionOf(row) : null;
+}
+
+function positionOf({ closed_ms: closed, panes_ms: panes, written_ms: written }: Times): WritePosition {
+  return {
+    closedThroughMs: msOrNull(closed),
+    panesThroughMs: msOrNull(panes),
+    writtenThroughMs: msOrNull(written),
+  };
 }

@@ -17,6 +17,7 @@ import type { RebuildCounts } from '../pipeline/rebuild.ts';
 import { sessionRulesOf } from '../pipeline/session.ts';
 import { lastWindowEndOf, windowsEndingIn } from '../pipeline/window.ts';
 import type { Span } from '../pipeline/window.ts';
+import { closeSessions } from './close-sessions.ts';
 import { readClock, withClockHeld } from './closed-through.ts';
 import { amendSessionsSql } from './amended-sessions.ts';
 import { FACT_TABLES } from './fact-tables.ts';
@@ -100,8 +101,11 @@ async function rebuildNext(pool: pg.Pool, spec: PipelineSpec, turn: Turn): Promi
   // Where no pane is left, the sessions that ended in the last ones still are.
   const span = found ?? { startMs: whole.endMs, endMs: whole.endMs };
   const sessions = sessionsToRebuild(spec, { range, behindMs, doneMs: span.endMs, isLast: span.endMs >= whole.endMs });
-  const work = { span, range, sessions, writtenThroughMs };
-  const counts = await withClockHeld(pool, spec, async (client) => await rebuildSpan(client, spec, work));
+  const counts = await withClockHeld(pool, spec, async (client, position) => {
+    await closeSessions(client, spec, position);
+    const throughMs = must(position.panesThroughMs, 'a clock that was past a pane before');
+    return await rebuildSpan(client, spec, { span, range, sessions, throughMs });
+  });
   return counts === null ? 'busy' : { positionMs: span.endMs, counts };
 }
 
@@ -123,14 +127,15 @@ type Work = {
   readonly span: Span;
   readonly range: Span;
   readonly sessions: Activity;
-  readonly writtenThroughMs: number;
+  /** written_through, under the clock. */
+  readonly throughMs: number;
 };
 
 /** Refreshes the facts of `span`, and rebuilds the windows that end in it and hold a part of `range`. */
 async function rebuildSpan(client: pg.PoolClient, spec: PipelineSpec, work: Work): Promise<RebuildCounts> {
   const { schema } = spec;
-  const { span, sessions, writtenThroughMs } = work;
-  const amending = { throughMs: writtenThroughMs, rules: sessionRulesOf(spec), cause: 'reprocess' } as const;
+  const { span, sessions, throughMs } = work;
+  const amending = { throughMs, rules: sessionRulesOf(spec), cause: 'reprocess' } as const;
   const answers = await runTogether(client, [
     ...FACT_TABLES.map((table) => refreshFactsSql(table, schema, span)),
     ...rebuildWindowsSql(schema, work),
@@ -140,7 +145,7 @@ async function rebuildSpan(client: pg.PoolClient, spec: PipelineSpec, work: Work
           reviewFunnelsSql(schema, sessions.span),
         ]
       : []),
-    ...settleFunnelsSql(schema, writtenThroughMs, 'reprocess'),
+    ...settleFunnelsSql(schema, throughMs, 'reprocess'),
     keepSessionRulesSql(spec, amending.rules),
   ]);
   return {

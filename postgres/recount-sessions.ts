@@ -3,21 +3,31 @@ import { escapeLiteral } from 'pg';
 
 import type { Funnel, FunnelStep } from '../pipeline/funnel.ts';
 import type { SessionRules } from '../pipeline/session.ts';
+import type { Clock } from './closed-through.ts';
 import { instant, interval } from './instant.ts';
 import { quoteSchema } from './schema-name.ts';
 
 /** A share of the users, so that a recount of many events goes through them in parts: number `part` of `of`, a power of two. */
 export type UserShare = { readonly part: number; readonly of: number };
 
+/** How far panes are in the results, and how far sessions (epoch ms); null: none is. */
+export type SessionClock = Pick<Clock, 'panesThroughMs' | 'writtenThroughMs'>;
+
 export type SessionRecount = {
   readonly rules: SessionRules;
   readonly funnels: readonly Funnel[];
-  /** Events before this count (epoch ms, a whole pane); null: none does. */
-  readonly throughMs: number | null;
+  /**
+   * Events before `panesThroughMs` count; a user's last session is open when it may go on behind `writtenThroughMs` (epoch ms,
+   * whole panes; null: none does).
+   */
+  readonly clock: SessionClock;
   readonly share: UserShare;
 };
 
-/** What a recount says of a session, in the order of its columns: those of `sessions` but revision and closed_at, and `open`. */
+/**
+ * What a recount says of a session, in the order of its columns: those of `sessions` but revision and closed_at;
+ * `open`; and `was_open` when sessions were closed last: where panes are ahead, its user may have begun another since.
+ */
 export const SESSION_COLUMNS: Readonly<Record<string, string>> = {
   user_id: 'text collate "C"',
   session_start: 'timestamptz',
@@ -42,11 +52,12 @@ export const SESSION_COLUMNS: Readonly<Record<string, string>> = {
   active_since: 'timestamptz',
   funnels: 'jsonb',
   open: 'boolean',
+  was_open: 'boolean',
 };
 
 /** SELECT of every session of these users, closed or open, in SESSION_COLUMNS. */
 export function recountSessionsSql(schema: string, recount: SessionRecount): string {
-  const { funnels, rules, throughMs } = recount;
+  const { funnels, rules, clock } = recount;
   const depth = Math.max(1, ...funnels.map(({ steps }) => steps.length));
   return `
     with told as (${toldSql(schema, recount)}),
@@ -60,14 +71,17 @@ export function recountSessionsSql(schema: string, recount: SessionRecount): str
       device, location, entry_page, exit_page, first_referrer,
       orders > 0 as converted, pages <= 1 and clicks + searches + cart_adds + orders = 0 as bounced,
       not is_last as cut, active_since, funnels,
-      is_last and session_end + ${interval(rules.gapMs)} >= ${instant(throughMs)} as open
+      next_start is null and could_go_on as open, coalesce(next_start >= ${instant(clock.writtenThroughMs)}, true) and could_go_on as was_open
     from (
-      select *, part = max(part) over (partition by user_id, island) as is_last from gathered
+      select *, part = max(part) over (partition by user_id, island) as is_last,
+        lead(session_start) over (partition by user_id order by session_start) as next_start,
+        session_end + ${interval(rules.gapMs)} >= ${instant(clock.writtenThroughMs)} as could_go_on
+      from gathered
     ) as g left join carts using (user_id, island, part)`;
 }
 
 /** The events that results hold, those of the share, each with a mark for every step that it does. */
-function toldSql(schema: string, { funnels, throughMs, share }: SessionRecount): string {
+function toldSql(schema: string, { funnels, clock, share }: SessionRecount): string {
   const tables = quoteSchema(schema);
   const marks = stepsOf(funnels).map(({ step, name }) => `, ${doneBy(step)} as does_${name}`);
   const ofShare = share.of === 1 ? 'true' : `(hashtextextended(e.user_id, 0) & ${share.of - 1}) = ${share.part}`;
@@ -77,7 +91,7 @@ function toldSql(schema: string, { funnels, throughMs, share }: SessionRecount):
       e.page collate "C" as page, e.referrer collate "C" as referrer, e.total_amount,
       e.item_id collate "C" as item_id, e.quantity, e.price, e.items, e.quantities${marks.join('')}
     from ${tables}.events e
-    where e.occurred_at < ${instant(throughMs)} and ${ofShare} and not exists (
+    where e.occurred_at < ${instant(clock.panesThroughMs)} and ${ofShare} and not exists (
       select from ${tables}.late_events l
       where l.applied_at is null and l.occurred_at = e.occurred_at and l.event_id = e.event_id
     )`;

@@ -6,7 +6,8 @@ import { instant, interval, paneOf } from './instant.ts';
 /**
  * Parts of a WITH that make sessions of its part `pieces`: stretches of a user's activity, in no order, each a minute or a
  * session known so far (`user_id`, `first_at`, `last_at`; of a session also `active_since`, and its `revision`; else null and
- * 0). Yields `sessions`: `user_id`, `active_since`, `session_start`, `session_end`, `cut_at`, `revision`, `cut`.
+ * 0). Yields `sessions`: `user_id`, `active_since`, `session_start`, `session_end`, `cut_at`, `revision`, `cut`, and
+ * `is_last`: the user's last one of these.
  */
 export function sessionsOfPieces({ gapMs, maxMs }: SessionRules): string {
   const part = `floor(extract(epoch from ${paneOf('first_at')} - ${paneOf('since')}) / ${maxMs / 1000})`;
@@ -26,7 +27,8 @@ export function sessionsOfPieces({ gapMs, maxMs }: SessionRules): string {
     ),
     sessions as materialized (
       select user_id, since as active_since, min(first_at) as session_start, max(last_at) as session_end,
-        ${cutAt} as cut_at, max(revision) as revision, lead(true) over (partition by user_id, since order by min(first_at)) is not null as cut
+        ${cutAt} as cut_at, max(revision) as revision, lead(true) over (partition by user_id, since order by min(first_at)) is not null as cut,
+        lead(true) over (partition by user_id order by min(first_at)) is null as is_last
       from parted
       group by user_id, since, ${part}
     )`;

@@ -102,7 +102,7 @@ function reachedSteps(): string {
         place < steps.length ? [`${reached(funnel, place - 1)} is not null`] : [],
       ).join(' or ');
       return `cross join lateral (
-      select ${earliest.join(', ')} from unnest(f.steps_at, f.step_marks) as s (at, marks)
+      select ${earliest.join(', ')} from (select unnest(f.steps_at) as at, unnest(f.step_marks) as marks) s
       ${place === 0 ? '' : `where ${anyBefore}`}
     ) step_${place}`;
     })

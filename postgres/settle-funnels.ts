@@ -3,12 +3,12 @@
 import { FUNNELS, FUNNEL_WINDOW } from '../pipeline/funnel.ts';
 import { FUNNEL, SESSIONS } from '../pipeline/session.ts';
 import type { Span } from '../pipeline/window.ts';
-import { pendingFunnelsSql } from './close-sessions.ts';
 import { inSpans, instant, interval } from './instant.ts';
 import { replaceRowsSql } from './replaced-rows.ts';
 import type { ResultTable } from './result-sql.ts';
 import type { Cause } from './revised-rows.ts';
 import { quoteSchema } from './schema-name.ts';
+import { funnelWindowOf } from './session-islands.ts';
 
 const COUNTED = ['step_name', 'sessions', 'reached', 'conversion', 'overall_conversion', 'drop_off'];
 const MEASURES = [...COUNTED, 'median_seconds', 'p90_seconds', 'revenue'];
@@ -38,6 +38,14 @@ export function settleFunnelsSql(schema: string, throughMs: number, cause: Cause
     }),
     `delete from ${tables}.pending_funnels where window_start in (${due})`,
   ];
+}
+
+/** INSERT of the windows that the funnels are to be counted in, for a SELECT of starts of sessions. */
+export function pendingFunnelsSql(schema: string, starts: string): string {
+  return `
+      insert into ${quoteSchema(schema)}.pending_funnels (window_start)
+      select distinct ${funnelWindowOf('session_start')} from (${starts}) as starts
+      on conflict do nothing`;
 }
 
 /** Puts every window of the funnels that starts in `span`, or should, on the list again. */

@@ -8,7 +8,7 @@ import { compareRowsSql } from './compare-rows-sql.ts';
 import { instant, interval, toMs } from './instant.ts';
 import { FUNNEL_KEY, FUNNEL_MEASURES, funnelWindowOf, recountFunnelSql } from './recount-funnel.ts';
 import { SESSION_COLUMNS, recountSessionsSql } from './recount-sessions.ts';
-import type { SessionRecount } from './recount-sessions.ts';
+import type { SessionClock, SessionRecount } from './recount-sessions.ts';
 import { quoteSchema } from './schema-name.ts';
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS"Z"'`;
@@ -33,7 +33,7 @@ export function compareSessionsSql(schema: string, starts: Span, maxExamples: nu
     recounted: `select * from recounted_sessions where not open and ${startsIn('session_start', starts)}`,
     stored: `select * from ${quoteSchema(schema)}.${SESSIONS} where ${startsIn('session_start', starts)}`,
     key,
-    columns: Object.keys(SESSION_COLUMNS).filter((column) => column !== 'open' && !key.includes(column)),
+    columns: Object.keys(SESSION_COLUMNS).filter((column) => !['open', 'was_open', ...key].includes(column)),
     named: `format('Session of user %s from %s', to_json(user_id), to_char(session_start, ${ISO_MICROS}))`,
     maxExamples,
   });
@@ -64,18 +64,19 @@ export type FunnelStretch = {
   readonly funnels: readonly Funnel[];
   /** The windows that start here. */
   readonly starts: Span;
-  /** Windows that end here or before are closed (epoch ms); null: none is. */
-  readonly throughMs: number | null;
+  /** Windows that end by `writtenThroughMs` are closed. */
+  readonly clock: SessionClock;
   readonly maxExamples: number;
 };
 
 /** Compares the funnels' rows of these windows, but for those that are to be made again anyway. */
-export function compareFunnelSql(schema: string, { funnels, starts, throughMs, maxExamples }: FunnelStretch): string {
+export function compareFunnelSql(schema: string, stretch: FunnelStretch): string {
+  const { funnels, starts, maxExamples } = stretch;
   const { funnel, pending } = tablesOf(schema);
   const settled = `not exists (select from ${pending} p where p.window_start = w.window_start)`;
   const sessions = `
     select w.window_start, c.device, c.location, c.revenue, c.funnels
-    from (${windowsSql(starts, throughMs)}) as w
+    from (${windowsSql(stretch)}) as w
     join recounted_sessions c on ${startsIn('c.session_start', starts)} and ${funnelWindowOf('c.session_start')} = w.window_start
     where w.complete and ${settled}`;
   return compareRowsSql({
@@ -93,10 +94,8 @@ export function compareFunnelSql(schema: string, { funnels, starts, throughMs, m
  * Compares the list of the funnels' windows with the sessions: a window that holds closed sessions is written and listed
  * with their number if all of its sessions have closed, and else it is pending.
  */
-export function compareFunnelWindowsSql(
-  schema: string,
-  { starts, throughMs, maxExamples }: Omit<FunnelStretch, 'funnels'>,
-): string {
+export function compareFunnelWindowsSql(schema: string, stretch: Omit<FunnelStretch, 'funnels'>): string {
+  const { starts, clock, maxExamples } = stretch;
   const { pending, windows } = tablesOf(schema);
   const lengthSql = interval(FUNNEL_WINDOW.lengthMs);
   const stored = (column: string, table: string): string => `
@@ -104,7 +103,7 @@ export function compareFunnelWindowsSql(
   return compareRowsSql({
     recounted: `
       select window_start, case when complete then format('listed with %s sessions', closed) else 'pending' end as state
-      from (${windowsSql(starts, throughMs)}) as w where closed > 0`,
+      from (${windowsSql(stretch)}) as w where closed > 0`,
     // A pending window may be listed, with what was true before a late event. One that is not over, or of open sessions alone, may
     // be pending or not.
     stored: `
@@ -112,8 +111,8 @@ export function compareFunnelWindowsSql(
         case when l.window_end <> l.window_start + ${lengthSql} then ' and a wrong end' end) end as state
       from (${stored('true as waits', pending)}) as p
       full join (${stored('events, window_end', windows)} and aggregate = '${FUNNEL}' and events > 0) as l using (window_start)
-      left join (${windowsSql(starts, throughMs)}) as w using (window_start)
-      where p.window_start is null or w.closed > 0 or coalesce(w.complete, p.window_start + ${lengthSql} <= ${instant(throughMs)})`,
+      left join (${windowsSql(stretch)}) as w using (window_start)
+      where p.window_start is null or w.closed > 0 or coalesce(w.complete, p.window_start + ${lengthSql} <= ${instant(clock.writtenThroughMs)})`,
     key: ['window_start'],
     columns: ['state'],
     named: `format('Window %s of funnel', to_char(window_start, ${ISO}))`,
@@ -121,13 +120,16 @@ export function compareFunnelWindowsSql(
   });
 }
 
-/** SELECT of the windows in which recounted sessions start: how many closed, and whether every one did and the window is over. */
-function windowsSql(starts: Span, throughMs: number | null): string {
+/**
+ * SELECT of the windows in which recounted sessions start: how many closed, and whether every one did and the window is over.
+ */
+function windowsSql({ starts, clock }: Omit<FunnelStretch, 'funnels'>): string {
+  const throughMs = clock.writtenThroughMs;
   return `
     select window_start, count(*) filter (where not open) as closed,
-      not bool_or(open) and window_start + ${interval(FUNNEL_WINDOW.lengthMs)} <= ${instant(throughMs)} as complete
+      not bool_or(was_open) and window_start + ${interval(FUNNEL_WINDOW.lengthMs)} <= ${instant(throughMs)} as complete
     from (
-      select ${funnelWindowOf('session_start')} as window_start, open from recounted_sessions
+      select ${funnelWindowOf('session_start')} as window_start, open, was_open from recounted_sessions
       where ${startsIn('session_start', starts)}
     ) as s group by window_start`;
 }

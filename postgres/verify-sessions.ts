@@ -6,6 +6,7 @@ import { FUNNEL_WINDOW } from '../pipeline/funnel.ts';
 import type { Funnel } from '../pipeline/funnel.ts';
 import { PANE_MS } from '../pipeline/pane.ts';
 import type { SessionRules } from '../pipeline/session.ts';
+import type { SessionClock } from './recount-sessions.ts';
 import type { ComparedRows } from './compare-rows-sql.ts';
 import { msOrNull } from './instant.ts';
 import type { Queryable } from './pool.ts';
@@ -27,8 +28,7 @@ const EVENTS_AT_ONCE = 4_000_000;
 export type SessionInput = {
   readonly rules: SessionRules;
   readonly funnels: readonly Funnel[];
-  /** Panes before this are in the results (epoch ms); null: none is. */
-  readonly throughMs: number | null;
+  readonly clock: SessionClock;
   /** How many events there are, about: decides in how many parts they are recounted. */
   readonly events: number;
   readonly eventsAtOnce?: number;
@@ -66,12 +66,12 @@ export async function checkSessions(db: Queryable, schema: string, input: Sessio
 }
 
 async function recountSessions(db: Queryable, schema: string, input: SessionInput): Promise<void> {
-  const { rules, funnels, throughMs, events, eventsAtOnce = EVENTS_AT_ONCE, onProgress } = input;
+  const { rules, funnels, clock, events, eventsAtOnce = EVENTS_AT_ONCE, onProgress } = input;
   let of = 1;
   while (of * eventsAtOnce < events) of *= 2;
   for (let part = 0; part < of; part += 1) {
     onProgress('sessions', part, of);
-    await db.query(fillRecountSql(schema, { rules, funnels, throughMs, share: { part, of } }));
+    await db.query(fillRecountSql(schema, { rules, funnels, clock, share: { part, of } }));
   }
 }
 
@@ -88,12 +88,12 @@ async function compareSessions(db: Queryable, schema: string, { onProgress }: Se
 async function compareFunnels(
   db: Queryable,
   schema: string,
-  { funnels, throughMs, onProgress, funnel, windows }: SessionInput & { funnel: Sums; windows: Sums },
+  { funnels, clock, onProgress, funnel, windows }: SessionInput & { funnel: Sums; windows: Sums },
 ): Promise<void> {
   await walk(db, (fromMs) => nextFunnelWindowSql(schema, fromMs), {
     stepMs: FUNNEL_WINDOW.slideMs,
     visit: async (starts) => {
-      const stretch = { funnels, starts, throughMs, maxExamples: MAX_EXAMPLES };
+      const stretch = { funnels, starts, clock, maxExamples: MAX_EXAMPLES };
       await addCompared(db, compareFunnelSql(schema, stretch), funnel);
       await addCompared(db, compareFunnelWindowsSql(schema, stretch), windows);
     },

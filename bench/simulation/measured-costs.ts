@@ -36,6 +36,7 @@ const Close = Type.Object({
       openSessions: Type.Number(),
       withoutSessionsMs: Type.Number(),
       moreForSessionsMs: Type.Number(),
+      behindMs: Type.Number(),
     }),
     { minItems: 1 },
   ),
@@ -105,7 +106,9 @@ export function costsOf(measured: Measured, closing: Closing): Costs {
 
 function closeOfVisits({ close: { eventsPerPane, costs } }: Measured): number {
   const dearest = Math.max(
-    ...costs.map(({ withoutSessionsMs, moreForSessionsMs }) => withoutSessionsMs + moreForSessionsMs),
+    ...costs.map(
+      ({ withoutSessionsMs, moreForSessionsMs, behindMs }) => withoutSessionsMs + moreForSessionsMs + behindMs,
+    ),
   );
   return (dearest * 1000) / eventsPerPane;
 }

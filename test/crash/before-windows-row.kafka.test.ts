@@ -19,7 +19,7 @@ test('a window without its row in windows is not there', async () => {
   await moveClosedThrough(database.pool, spec, throughMs);
   await world.crashAt('windows', (pool) => closeNextPanes(pool, spec, { throughMs }));
   await world.untilQuiet();
-  expect(await readClock(database.pool, spec)).toMatchObject({ writtenThroughMs: null });
+  expect(await readClock(database.pool, spec)).toMatchObject({ panesThroughMs: null });
   expect((await readResults(database.pool, database.schema))['event_counts']).toEqual([]);
   await world.close(0.8);
   expect(await world.problemsInTheEnd()).toEqual([]);

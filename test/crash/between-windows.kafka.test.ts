@@ -19,7 +19,7 @@ test('a boundary of which some windows were written is written again as a whole'
   await moveClosedThrough(database.pool, spec, throughMs);
   await world.crashAt('device_stats', (pool) => closeNextPanes(pool, spec, { throughMs }));
   await world.untilQuiet();
-  expect(await readClock(database.pool, spec)).toMatchObject({ writtenThroughMs: null });
+  expect(await readClock(database.pool, spec)).toMatchObject({ panesThroughMs: null });
   expect((await readResults(database.pool, database.schema))['event_counts']).toEqual([]);
   await world.close(0.8);
   expect(await world.problemsInTheEnd()).toEqual([]);

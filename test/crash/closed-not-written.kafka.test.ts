@@ -17,7 +17,7 @@ test('what was closed but not written is found and written by the next closer, w
   // Further than the low watermark by now: event time alone gives the next closer no reason to write.
   const throughMs = START_MS + 540_000;
   await moveClosedThrough(pool, spec, throughMs);
-  expect(await readClock(pool, spec)).toMatchObject({ closedThroughMs: throughMs, writtenThroughMs: null });
+  expect(await readClock(pool, spec)).toMatchObject({ closedThroughMs: throughMs, panesThroughMs: null });
 
   const metrics = openMetrics({ processMetrics: false }).close;
   const look = createAwaitWatermark({ pool, kafkaBrokers: inject('servers').kafkaBrokers, metrics });

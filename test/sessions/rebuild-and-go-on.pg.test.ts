@@ -6,7 +6,7 @@ import { rebuildWindows } from '../../postgres/rebuild-windows.ts';
 import { SeededRandom } from '../fuzz/seeded-random.ts';
 import { resultDifferences } from '../support/verified-results.ts';
 import { randomEvents } from './random-events.ts';
-import { closeTo, expectHistory, expectReference, ingest, sessionRun } from './session-run.ts';
+import { closeBeforeSessions, closeTo, expectHistory, expectReference, ingest, sessionRun } from './session-run.ts';
 import type { SessionRun } from './session-run.ts';
 
 const MINUTE_MS = 60_000;
@@ -37,6 +37,18 @@ describe('a rebuild of sessions', () => {
   test('that are right changes nothing', async () => {
     const run = await closedRun(40, 60);
     expect(await rebuilt(run)).toEqual(NOTHING_REBUILT);
+  });
+
+  test('behind a close that ended before the sessions did closes these first, and changes nothing', async () => {
+    const run = await closedRun(48, 12);
+    await closeBeforeSessions(run, TEN_MS + 25 * MINUTE_MS);
+    const between = await expectReference(run);
+    expect(await rebuilt(run)).toEqual(NOTHING_REBUILT);
+    const after = await expectReference(run);
+    expect(after.closed).toBeGreaterThan(between.closed);
+    await goOn(run, 25, 4);
+    await expectHistory(run);
+    expect(await resultDifferences(run)).toEqual([]);
   });
 
   test.each([41, 42, 43, 44, 45, 46])(

@@ -42,6 +42,8 @@ const DECLARED = [...FUNNELS, BACKWARDS];
 type Counts = Readonly<Record<'closed' | 'open' | 'cut' | 'steps' | 'reached', number>>;
 type Counted = { through: string; rules: ReferenceRules; share?: UserShare };
 
+const writtenTo = (throughMs: number | null) => ({ panesThroughMs: throughMs, writtenThroughMs: throughMs });
+
 /** Both counts of `events`, of which the database holds those and maybe others that are not to be counted. */
 async function expectSame(
   { pool, schema }: TestDatabase,
@@ -49,7 +51,12 @@ async function expectSame(
   { through, rules, share = ALL }: Counted,
 ): Promise<Counts> {
   const expected = referenceSessions(events, { rules, funnels: DECLARED, through: micros(through) });
-  const recount = recountSessionsSql(schema, { rules, funnels: DECLARED, throughMs: Date.parse(through), share });
+  const recount = recountSessionsSql(schema, {
+    rules,
+    funnels: DECLARED,
+    clock: writtenTo(Date.parse(through)),
+    share,
+  });
   const open = expected.filter((session) => session.open);
   expect(await readSessionRows(pool, `(${recount})`)).toEqual(plainSessions(expected));
   expect(await readOpenRows(pool, `(select *, session_end as last_at from (${recount}) as r where open)`)).toEqual(
@@ -137,7 +144,7 @@ describe('the recount in SQL equals the reference', () => {
     await insertReferenceEvents(pool, schema, { events });
     const through = '2026-11-01T11:00:00Z';
     const recounted = async (share: UserShare) => {
-      const recount = { rules, funnels: DECLARED, throughMs: Date.parse(through), share };
+      const recount = { rules, funnels: DECLARED, clock: writtenTo(Date.parse(through)), share };
       return await readSessionRows(pool, `(${recountSessionsSql(schema, recount)})`);
     };
     const parts = await Promise.all([0, 1, 2, 3].map((part) => recounted({ part, of: 4 })));
@@ -150,14 +157,17 @@ describe('the recount in SQL equals the reference', () => {
     const { pool, schema } = await freshDatabase();
     const rules = { gapMs: MINUTE_MS, maxMs: 5 * MINUTE_MS };
     await expect(
-      readSessionRows(pool, `(${recountSessionsSql(schema, { rules, funnels: DECLARED, throughMs: 0, share: ALL })})`),
+      readSessionRows(
+        pool,
+        `(${recountSessionsSql(schema, { rules, funnels: DECLARED, clock: writtenTo(0), share: ALL })})`,
+      ),
     ).resolves.toEqual([]);
     const events = randomEvents({ seed: 7, count: 10, users: 2, rules, starts: ['2026-11-01T10:00:00Z'] });
     await insertReferenceEvents(pool, schema, { events });
     await expect(
       readSessionRows(
         pool,
-        `(${recountSessionsSql(schema, { rules, funnels: DECLARED, throughMs: null, share: ALL })})`,
+        `(${recountSessionsSql(schema, { rules, funnels: DECLARED, clock: writtenTo(null), share: ALL })})`,
       ),
     ).resolves.toEqual([]);
   });

@@ -59,10 +59,18 @@ const byTime = (one: { at: bigint }, other: { at: bigint }): number =>
   one.at < other.at ? -1 : Number(one.at > other.at);
 const byCodePoint = (one: string, other: string): number => Buffer.compare(Buffer.from(one), Buffer.from(other));
 
+/** `closedThrough`: how far sessions have been closed, where that is not as far as the events. */
+export type Reference = {
+  readonly rules: ReferenceRules;
+  readonly funnels: readonly ReferenceFunnel[];
+  readonly through: bigint;
+  readonly closedThrough?: bigint;
+};
+
 /** All sessions of the events before `through`, closed and open, by user and start. */
 export function referenceSessions(
   events: readonly ReferenceEvent[],
-  { rules, funnels, through }: { rules: ReferenceRules; funnels: readonly ReferenceFunnel[]; through: bigint },
+  { rules, funnels, through, closedThrough = through }: Reference,
 ): ReferenceSession[] {
   const ofUser = new Map<string, ReferenceEvent[]>();
   for (const event of events.filter(({ at }) => at < through)) {
@@ -77,7 +85,9 @@ export function referenceSessions(
       const parts = partsOf(island, rules);
       return parts.map((part, index) => {
         const cut = index < parts.length - 1;
-        const open = !cut && (part.at(-1)?.at ?? 0n) >= through - micros(rules.gapMs);
+        const lastAt = part.at(-1)?.at;
+        // Who is in another session has ended this one.
+        const open = lastAt === theirs.at(-1)?.at && (lastAt ?? 0n) >= closedThrough - micros(rules.gapMs);
         return sessionOf(part, { user, activeSince: island[0]?.at ?? 0n, cut, open, funnels });
       });
     });

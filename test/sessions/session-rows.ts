@@ -1,6 +1,6 @@
 // Sessions and funnels as the tables or a recount hold them, and as the reference does, in one plain form to compare.
 import type { Queryable } from '../../postgres/pool.ts';
-import type { ReferenceFunnelRow, ReferenceSession } from './session-reference.ts';
+import type { Reference, ReferenceFunnelRow, ReferenceSession } from './session-reference.ts';
 import { windowOf } from './session-reference.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
@@ -102,9 +102,16 @@ export function plainFunnel(rows: readonly ReferenceFunnelRow[]): PlainRow[] {
 }
 
 /** The windows of the funnels that may be written: over, and of none that is open. */
-export function closedWindows(sessions: readonly ReferenceSession[], through: bigint): ReadonlySet<bigint> {
-  const closed = new Set(sessions.map(windowOf).filter((start) => start + 600_000_000n <= through));
-  for (const session of sessions) if (session.open) closed.delete(windowOf(session));
+export function closedWindows(
+  sessions: readonly ReferenceSession[],
+  { rules, closedThrough }: Required<Pick<Reference, 'rules' | 'closedThrough'>>,
+): ReadonlySet<bigint> {
+  const closed = new Set(sessions.map(windowOf).filter((start) => start + 600_000_000n <= closedThrough));
+  // Of those that were open when funnels were counted last, some have closed since: their users began another.
+  const wasOpen = ({ user, start, end }: ReferenceSession): boolean =>
+    end >= closedThrough - BigInt(rules.gapMs) * 1000n &&
+    !sessions.some((next) => next.user === user && next.start > start && next.start < closedThrough);
+  for (const session of sessions) if (wasOpen(session)) closed.delete(windowOf(session));
   return closed;
 }
 

@@ -60,22 +60,36 @@ export async function closeTo({ pool, spec }: SessionRun, throughMs: number): Pr
   await closeNextPanes(pool, spec, { throughMs });
 }
 
+/** Closes up to here, but ends before the sessions do: panes and windows are written, sessions and funnels are not. */
+export async function closeBeforeSessions({ pool, spec }: SessionRun, throughMs: number): Promise<void> {
+  await moveClosedThrough(pool, spec, throughMs);
+  const ended = new Error('ended behind the panes');
+  const onPane = (): void => {
+    throw ended;
+  };
+  await closeNextPanes(pool, spec, { throughMs, onPane }).catch((error: unknown) => {
+    if (error !== ended) throw error;
+  });
+}
+
 /** What the pipeline holds now must be what the reference makes of the events that its results hold. */
 export async function expectReference(run: SessionRun): Promise<{ closed: number; open: number; funnel: number }> {
   const { pool, spec, stored } = run;
   const tables = quoteSchema(run.schema);
-  const { writtenThroughMs } = await readClock(pool, spec);
-  const through = BigInt(writtenThroughMs ?? -1e14) * 1000n;
+  const clock = await readClock(pool, spec);
+  const instantOf = (ms: number | null): bigint => BigInt(ms ?? -1e14) * 1000n;
+  const [through, closedThrough] = [instantOf(clock.panesThroughMs), instantOf(clock.writtenThroughMs)];
   const { rows: left } = await pool.query<{ event_id: string }>(
     `select event_id from ${tables}.late_events where applied_at is null`,
   );
   const leftOut = new Set(left.map(({ event_id: id }) => id));
   const events = stored.filter(({ id }) => !leftOut.has(id));
-  const sessions = referenceSessions(events, { rules: sessionRulesOf(spec), funnels: FUNNELS, through });
+  const reference = { rules: sessionRulesOf(spec), funnels: FUNNELS, through, closedThrough };
+  const sessions = referenceSessions(events, reference);
   const closed = sessions.filter(({ open }) => !open);
   expect(await readSessionRows(pool, `${tables}.sessions`)).toEqual(plainSessions(closed));
   expect(await readOpenRows(pool, `${tables}.open_sessions`)).toEqual(plainOpen(sessions.filter(({ open }) => open)));
-  const windows = closedWindows(sessions, through);
+  const windows = closedWindows(sessions, reference);
   const written = referenceFunnel(
     closed.filter((session) => windows.has(windowOf(session))),
     FUNNELS,
@@ -117,7 +131,7 @@ export async function driveRun(run: SessionRun, events: readonly ReferenceEvent[
   while (queue.length > 0) {
     await ingest(run, queue.splice(0, 1 + random.below(events.length / 8)), random);
     boundaryMs += MINUTE_MS * random.pick([0, 1, 1, 2, 3, 5, 11, 40]);
-    if (!random.oneIn(5)) await closeTo(run, boundaryMs);
+    if (!random.oneIn(5)) await (random.oneIn(3) ? closeBeforeSessions : closeTo)(run, boundaryMs);
     if (random.oneIn(2)) {
       const eventsPerTransaction = random.pick([1, 2, 10, 500]);
       await amendWindows(pool, spec, {

@@ -3,12 +3,20 @@ import { describe, expect, test } from 'vitest';
 
 import { amendWindows } from '../../postgres/amend-windows.ts';
 import { closeNextPanes } from '../../postgres/close-windows.ts';
-import { moveClosedThrough } from '../../postgres/closed-through.ts';
+import { moveClosedThrough, readClock } from '../../postgres/closed-through.ts';
 import { SeededRandom } from '../fuzz/seeded-random.ts';
 import { resultDifferences } from '../support/verified-results.ts';
 import { micros, randomEvents } from './random-events.ts';
 import type { ReferenceEvent, ReferenceRules } from './session-reference.ts';
-import { closeTo, driveRun, expectHistory, expectReference, ingest, sessionRun } from './session-run.ts';
+import {
+  closeBeforeSessions,
+  closeTo,
+  driveRun,
+  expectHistory,
+  expectReference,
+  ingest,
+  sessionRun,
+} from './session-run.ts';
 import type { SessionRun } from './session-run.ts';
 
 const MINUTE_MS = 60_000;
@@ -102,6 +110,22 @@ describe('a close', () => {
     const after = await everything(run);
     await closeTo(run, CLOSED_MS);
     expect(await everything(run)).toEqual(after);
+  });
+
+  test('that ends between panes and sessions leaves them open, and the next one closes them though no pane is left', async () => {
+    const run = await filled(24);
+    const allMs = TEN_MS + 200 * MINUTE_MS;
+    await closeBeforeSessions(run, allMs);
+    const { panesThroughMs, writtenThroughMs } = await readClock(run.pool, run.spec);
+    expect([panesThroughMs, writtenThroughMs]).toEqual([allMs, null]);
+    const between = await expectReference(run);
+    expect(await resultDifferences(run)).toEqual([]);
+    expect([between.open, between.funnel]).toEqual([5, 0]);
+    await closeTo(run, allMs);
+    const after = await expectReference(run);
+    expect([after.open, after.closed]).toEqual([0, between.closed + 5]);
+    expect(after.funnel).toBeGreaterThan(0);
+    expect(await resultDifferences(run)).toEqual([]);
   });
 
   test('writes the same minute by minute, in one go and by two closers at once', async () => {

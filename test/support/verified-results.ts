@@ -14,14 +14,16 @@ import type { WindowedPipeline } from './windowed-pipeline.ts';
 export async function resultDifferences({ pool, schema, spec }: Omit<WindowedPipeline, 'url'>): Promise<string[]> {
   const checks = await withTransaction(pool, { isolation: 'repeatable read' }, async (client) => {
     await client.query(`${RECOUNTED_SESSIONS}; set transaction read only`);
-    const { writtenThroughMs: throughMs } = await readClock(client, spec);
+    const clock = await readClock(client, spec);
     const found: Check[] = [];
     for (const aggregate of AGGREGATES) {
-      found.push(...(await checkResults(client, schema, { aggregate, throughMs, onProgress: () => {} })));
+      found.push(
+        ...(await checkResults(client, schema, { aggregate, throughMs: clock.panesThroughMs, onProgress: () => {} })),
+      );
     }
     const rules = sessionRulesOf(spec);
     // As few events at once as make several parts of them.
-    const input = { rules, funnels: FUNNELS, throughMs, events: 3, eventsAtOnce: 1, onProgress: () => {} };
+    const input = { rules, funnels: FUNNELS, clock, events: 3, eventsAtOnce: 1, onProgress: () => {} };
     return [...found, ...(await checkSessions(client, schema, input))];
   });
   return checks.flatMap(({ name, differences, examples }) =>

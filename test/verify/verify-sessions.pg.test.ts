@@ -31,8 +31,8 @@ async function verified(damage: string, rules = RULES): Promise<Map<string, Chec
     const { rowCount } = await client.query(damage.replaceAll(/\bs\./g, `${run.schema}.`));
     expect(rowCount, 'rows damaged').toBe(1);
     await client.query('set transaction read only');
-    const { writtenThroughMs: throughMs } = await readClock(client, run.spec);
-    const input = { rules, funnels: FUNNELS, throughMs, events: 900, eventsAtOnce: 300, onProgress: () => {} };
+    const clock = await readClock(client, run.spec);
+    const input = { rules, funnels: FUNNELS, clock, events: 900, eventsAtOnce: 300, onProgress: () => {} };
     const checks = await checkSessions(client, run.schema, input);
     return new Map(checks.map((check) => [check.name, check]));
   } finally {
