@@ -41,11 +41,11 @@ class OwnBroker {
     this.#classPath = ['-cp', join(places.jars, '*')];
   }
 
-  async format(clusterId: string, scramUser: string | null): Promise<void> {
+  async format(clusterId: string, scramUsers: readonly string[]): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
     writeFileSync(join(this.#folder, 'server.properties'), this.#settings());
-    const user = scramUser === null ? [] : ['--add-scram', scramUser];
-    const args = ['format', '-t', clusterId, '-c', join(this.#folder, 'server.properties'), ...user];
+    const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+    const args = ['format', '-t', clusterId, '-c', join(this.#folder, 'server.properties'), ...users];
     await runTool({
       what: 'Kafka formats its storage',
       command: findJava(),
@@ -108,13 +108,13 @@ export type OwnCluster = {
 };
 
 /**
- * Starts `count` brokers that form one cluster, with `settings` beyond the usual ones. `scramUser`: one user that it knows from the
- * start, as Kafka's StorageTool takes it. `remove` stops them and deletes what they stored.
+ * Starts `count` brokers that form one cluster, with `settings` beyond the usual ones. `scramUsers`: those that it knows from the
+ * start, as Kafka's StorageTool takes them. `remove` stops them and deletes what they stored.
  */
 export async function startOwnCluster(
   count: number,
   settings: BrokerSettings = {},
-  scramUser: string | null = null,
+  scramUsers: readonly string[] = [],
 ): Promise<OwnCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-kafka-'));
   const jars = await ensureKafkaJars(quiet);
@@ -124,7 +124,7 @@ export async function startOwnCluster(
   for (let nodeId = 1; nodeId <= count; nodeId += 1) {
     const ports = { broker: await getPort(), controller };
     const broker = new OwnBroker(nodeId, { folder, jars, ports, settings });
-    await broker.format(clusterId, scramUser);
+    await broker.format(clusterId, scramUsers);
     await broker.start();
     brokers.push(broker);
   }

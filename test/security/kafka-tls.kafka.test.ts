@@ -1,4 +1,4 @@
-// A Kafka with TLS and SCRAM-SHA-512 and an authority that lives as long as the test: who comes in, and what the others are told.
+// A Kafka with TLS, all three SASL mechanisms on one listener and an authority that lives as long as the test: who comes in, and what the others are told.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
@@ -9,7 +9,7 @@ import { openEventWriter } from '../../kafka/event-writer.ts';
 import { openPartitionReader } from '../../kafka/partition-reader.ts';
 import { KafkaPing } from '../../kafka/ping.ts';
 import { secureKafka } from '../../kafka/security.ts';
-import type { KafkaSecurity } from '../../kafka/security.ts';
+import type { KafkaSasl, KafkaSecurity } from '../../kafka/security.ts';
 import { ensureTopic, openTopicObserver, partitionOffsets } from '../../kafka/topics.ts';
 import { checkKafka } from '../../local/kafka-health.ts';
 import { startOwnCluster } from '../kafka/own-cluster.ts';
@@ -19,8 +19,19 @@ import type { Authority } from '../support/certificates.ts';
 
 const USER = { mechanism: 'scram-sha-512', username: 'weir', password: `secret-${randomUUID()}` } as const;
 const WRONG_PASSWORD = `wrong-${randomUUID()}`;
+const WHO = /WEIR_KAFKA_SASL, WEIR_KAFKA_USERNAME and the password/;
+/** Who comes, how, and what the refusal has to name. */
+type Refusal = [string, () => KafkaSecurity, RegExp];
 
-describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openssl must be installed)', () => {
+/** A user for each mechanism, so that who comes in by one is none that another one knows. */
+const USERS = [
+  USER,
+  { mechanism: 'scram-sha-256', username: 'weir-256', password: `secret-${randomUUID()}` },
+  { mechanism: 'plain', username: 'weir-plain', password: `secret-${randomUUID()}` },
+] as const;
+const [, SCRAM_256, PLAIN] = USERS;
+
+describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and a user (openssl must be installed)', () => {
   let authority: Authority;
   let stranger: Authority;
   let cluster: OwnCluster;
@@ -31,20 +42,26 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openss
     stranger = makeAuthority();
     right = { tls: { ca: readFileSync(authority.ca, 'utf8') }, sasl: USER };
     secureKafka(right);
-    const jaas = `org.apache.kafka.common.security.scram.ScramLoginModule required username="${USER.username}" password="${USER.password}";`;
+    const login = 'org.apache.kafka.common.security';
+    const scramOf = ({ username, password }: KafkaSasl): string =>
+      `${login}.scram.ScramLoginModule required username="${username}" password="${password}";`;
     cluster = await startOwnCluster(
       1,
       {
         'listener.security.protocol.map': 'PLAINTEXT:SASL_SSL,CONTROLLER:PLAINTEXT',
-        'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
+        'sasl.enabled.mechanisms': 'SCRAM-SHA-512,SCRAM-SHA-256,PLAIN',
         'sasl.mechanism.inter.broker.protocol': 'SCRAM-SHA-512',
-        'listener.name.plaintext.scram-sha-512.sasl.jaas.config': jaas,
+        'listener.name.plaintext.scram-sha-512.sasl.jaas.config': scramOf(USER),
+        'listener.name.plaintext.scram-sha-256.sasl.jaas.config': scramOf(SCRAM_256),
+        'listener.name.plaintext.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_${PLAIN.username}="${PLAIN.password}";`,
         'ssl.keystore.type': 'PEM',
         'ssl.keystore.location': keystore(authority.sign('kafka', ['IP:127.0.0.1'])),
         'ssl.truststore.type': 'PEM',
         'ssl.truststore.location': authority.ca,
       },
-      `SCRAM-SHA-512=[name=${USER.username},password=${USER.password}]`,
+      [USER, SCRAM_256].map(
+        ({ mechanism, username, password }) => `${mechanism.toUpperCase()}=[name=${username},password=${password}]`,
+      ),
     );
   }, 300_000);
 
@@ -56,7 +73,8 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openss
     stranger.remove();
   }, 120_000);
 
-  it('serves administration, writer, reader, observer, probe and doctor that know user and authority', async () => {
+  it.each(USERS)('serves administration, writer, reader, observer, probe and doctor by $mechanism', async (sasl) => {
+    secureKafka({ ...right, sasl });
     const place = { brokers: cluster.addresses, topic: `test-${randomUUID()}` };
     await ensureTopic({ ...place, partitions: 1 });
     const writer = await openEventWriter(place);
@@ -94,12 +112,16 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openss
     ];
   };
 
-  it.each([
-    ['with a wrong password', () => ({ ...right, sasl: { ...USER, password: WRONG_PASSWORD } }), /WEIR_KAFKA_USERNAME/],
+  it.each<Refusal>([
+    ...USERS.map((user): Refusal => [
+      `with a wrong password by ${user.mechanism}`,
+      () => ({ ...right, sasl: { ...user, password: WRONG_PASSWORD } }),
+      WHO,
+    ]),
     [
-      'with a mechanism that it does not know',
-      () => ({ ...right, sasl: { ...USER, mechanism: 'plain' as const } }),
-      /WEIR_KAFKA_SASL/,
+      'with a user that only another mechanism knows',
+      () => ({ ...right, sasl: { ...PLAIN, mechanism: USER.mechanism } }),
+      WHO,
     ],
     [
       'that trusts another authority',
@@ -113,8 +135,10 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and SCRAM-SHA-512 (openss
     const refusals = await refusalOf(security());
     for (const said of refusals) {
       expect(said).toMatch(names);
-      expect(said).not.toContain(USER.password);
-      expect(said).not.toContain(WRONG_PASSWORD);
+      expect(said).toContain(cluster.addresses[0]);
+      expect(said.trim().split('\n')).toHaveLength(1);
+      for (const secret of [WRONG_PASSWORD, ...USERS.map(({ password }) => password)])
+        expect(said).not.toContain(secret);
     }
   });
 });
