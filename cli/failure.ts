@@ -88,7 +88,7 @@ function postgresSentence(thrown: unknown): string | null {
     case '3D000':
       return `PostgreSQL does not have this database (${error.message}); create it or ${name}.`;
     case '42501':
-      return `PostgreSQL does not permit this (${error.message}); grant the right or use another user in WEIR_POSTGRES_URL.`;
+      return `PostgreSQL does not permit this (${error.message}): set WEIR_POSTGRES_URL to a login of weir_worker, which runs, repairs and verifies, or of weir_owner, which also migrates and takes snapshots.`;
     case '3F000':
     case '42P01':
       return `The tables are not there (${error.message}); \`weir migrate\` makes them, or name their schema by WEIR_SCHEMA.`;

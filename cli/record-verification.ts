@@ -23,7 +23,7 @@ function remedy(thrown: unknown, schema: string): string {
   const state = sqlState(thrown);
   if (state === UNDEFINED_TABLE)
     return `the schema is of an older version; \`weir migrate --schema ${schema}\` adds it.`;
-  if (state === '42501') return 'the role may not write there; grant it insert on that table.';
+  if (state === '42501') return 'the role may not write there; set WEIR_POSTGRES_URL to a login of weir_worker.';
   if (state === '25006') return 'PostgreSQL takes no writes (a standby, or default_transaction_read_only is on).';
   return `${messageOf(thrown)}.`;
 }

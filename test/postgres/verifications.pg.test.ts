@@ -105,7 +105,9 @@ describe('an outcome that cannot be recorded', () => {
       const asReader = new URL(url);
       asReader.username = role;
       asReader.password = 'only-reads';
-      expect(await record({ postgresUrl: asReader.href })).toMatch(/the role may not write there; grant it insert/);
+      expect(await record({ postgresUrl: asReader.href })).toMatch(
+        /the role may not write there; set WEIR_POSTGRES_URL to a login of weir_worker/,
+      );
       const client = new Client({ connectionString: asReader.href });
       await client.connect();
       expect(await readLastVerification(client, WHERE)).toBeNull();
