@@ -97,9 +97,9 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and a user (openssl must 
     expect(await checkKafka(place.brokers)).toEqual({ brokers: 1 });
   });
 
-  const refusalOf = async (security: KafkaSecurity): Promise<string[]> => {
+  const refusalOf = async (security: KafkaSecurity, brokers: readonly string[]): Promise<string[]> => {
     secureKafka(security);
-    const place = { brokers: cluster.addresses, topic: 'any' };
+    const place = { brokers, topic: 'any' };
     const said = async (work: Promise<unknown>): Promise<string> =>
       await work.then(
         () => 'it was let in',
@@ -107,8 +107,8 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and a user (openssl must 
       );
     return [
       await said(partitionOffsets(place)),
-      await said(new KafkaPing(place.brokers).ask()),
-      await said(checkKafka(place.brokers)),
+      await said(new KafkaPing(brokers).ask()),
+      await said(checkKafka(brokers)),
     ];
   };
 
@@ -132,13 +132,20 @@ describe.skipIf(!hasOpenssl())('a Kafka that wants TLS and a user (openssl must 
     ['without a user', () => ({ ...right, sasl: null }), /WEIR_KAFKA_SASL/],
     ['without TLS', () => ({ ...right, tls: null }), /WEIR_KAFKA_TLS/],
   ])('refuses a client %s, who is told what to set, and never a password', async (_who, security, names) => {
-    const refusals = await refusalOf(security());
+    const refusals = await refusalOf(security(), cluster.addresses);
     for (const said of refusals) {
       expect(said).toMatch(names);
       expect(said).toContain(cluster.addresses[0]);
       expect(said.trim().split('\n')).toHaveLength(1);
       for (const secret of [WRONG_PASSWORD, ...USERS.map(({ password }) => password)])
         expect(said).not.toContain(secret);
+    }
+  });
+
+  it('is not believed under a name that its certificate does not have', async () => {
+    const brokers = cluster.addresses.map((address) => address.replace('127.0.0.1', 'localhost'));
+    for (const said of await refusalOf(right, brokers)) {
+      expect(said).toMatch(/WEIR_KAFKA_CA_FILE .* name it in WEIR_KAFKA_BROKERS as the certificate does/);
     }
   });
 });
