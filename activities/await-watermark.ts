@@ -8,7 +8,7 @@ import { lastEndOfAny, sessionRulesOf } from '../pipeline/session.ts';
 import { parseOffset } from '../pipeline/offset.ts';
 import { paneStart } from '../pipeline/pane.ts';
 import type { PipelineSpec } from '../pipeline/pipeline-spec.ts';
-import { lowWatermark } from '../pipeline/watermark.ts';
+import { lowWatermark, nextLookMs } from '../pipeline/watermark.ts';
 import type { LowWatermark, WatermarkInput } from '../pipeline/watermark.ts';
 import { readCheckpoints } from '../postgres/checkpoints.ts';
 import { closeNextPanes } from '../postgres/close-windows.ts';
@@ -71,8 +71,10 @@ export const createAwaitWatermark =
       const observer = await openTopicObserver({ brokers: [...deps.kafkaBrokers], topic });
       try {
         const watch = new Watch(deps, input, observer);
+        const { leaseMs } = input;
+        const everyMs = (): number => nextLookMs(watch.eventTime?.lowWatermarkMs ?? null, input.everyMs);
         const news = await keepLooking(
-          input,
+          { leaseMs, everyMs },
           async () => await watch.look(),
           () => watch.eventTime,
         );

@@ -2,6 +2,8 @@
 // A partition is active while it has unread messages or was moving a moment ago, and holds the low watermark at its own
 // watermark; idle once it has been read to the end for `idleAfterMs`, and leaves the minimum until messages arrive again.
 
+import { PANE_MS, paneStart } from './pane.ts';
+
 /**
  * How far one partition has been read. `endOffset` must have been looked up BEFORE the checkpoint was read: only then does
  * equality say that nothing was unread. `watermarkMs` null: no event of it was committed yet. `committedAtMs`: PostgreSQL's clock.
@@ -80,4 +82,17 @@ export function lowWatermark(input: WatermarkInput): LowWatermark {
 function holdReason(progress: PartitionProgress): HoldReason {
   if (progress.watermarkMs === null) return 'no-event-yet';
   return progress.nextOffset < progress.endOffset ? 'unread-messages' : 'read-to-the-end-recently';
+}
+
+/** Event time is looked at a moment behind the boundary, for the batches on their way. */
+const BEHIND_BOUNDARY_MS = 10;
+
+/**
+ * How long to wait for the next look at the low watermark (epoch ms; null: unknown): `everyMs`, or less when event time, if
+ * it goes on as the clock does, passes the end of a pane before. Never much less: a boundary that is not passed then waits its turn.
+ */
+export function nextLookMs(lowWatermarkMs: number | null, everyMs: number): number {
+  if (lowWatermarkMs === null) return everyMs;
+  const untilMs = paneStart(lowWatermarkMs) + PANE_MS - lowWatermarkMs;
+  return untilMs > 2 * BEHIND_BOUNDARY_MS && untilMs < everyMs ? untilMs + BEHIND_BOUNDARY_MS : everyMs;
 }

@@ -71,7 +71,9 @@ function plainSessions(schema: string, { endMs }: Span, { gapMs, maxMs }: Sessio
       returning o.user_id
     ),
     others as materialized (
-      select m.user_id, m.first_at, m.last_at, m.is_only and not exists (select from ${open} o where o.user_id = m.user_id) as is_begun
+      -- Not "exists", for which PostgreSQL once read all open sessions into a hash.
+      select m.user_id, m.first_at, m.last_at,
+        m.is_only and (select o.user_id from ${open} o where o.user_id = m.user_id) is null as is_begun
       from minutes m where m.user_id not in (select user_id from gone_on)
     ),
     begun_anew as (

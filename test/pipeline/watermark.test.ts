@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { isIdle, lowWatermark } from '../../pipeline/watermark.ts';
+import { isIdle, lowWatermark, nextLookMs } from '../../pipeline/watermark.ts';
 import type { PartitionProgress, WatermarkInput } from '../../pipeline/watermark.ts';
 
 const NOW = Date.parse('2026-11-01T12:00:00Z');
@@ -130,5 +130,26 @@ describe('whatever the partitions say', () => {
         );
       }),
     );
+  });
+});
+
+describe('the next look at the low watermark', () => {
+  const BOUNDARY = Date.parse('2026-11-01T10:01:00Z');
+
+  it.each([
+    ['is due after the usual time while the boundary is far', BOUNDARY - 10_000, 250],
+    ['is due a moment after event time should pass the boundary', BOUNDARY - 100, 110],
+    [
+      'is not hurried when the boundary was to be passed by now, so that a partition that stands costs no more',
+      BOUNDARY - 10,
+      250,
+    ],
+    ['is due after the usual time on the boundary', BOUNDARY, 250],
+  ])('%s', (_, lowWatermarkMs, waitMs) => {
+    expect(nextLookMs(lowWatermarkMs, 250)).toBe(waitMs);
+  });
+
+  it('is due after the usual time before the first event', () => {
+    expect(nextLookMs(null, 250)).toBe(250);
   });
 });

@@ -12,7 +12,10 @@ import { openControl } from '../../cli/temporal-control.ts';
 import { checkTemporal } from '../../local/temporal-health.ts';
 import { secureTemporal } from '../../local/temporal-security.ts';
 import type { TemporalSecurity, TemporalTls } from '../../local/temporal-security.ts';
+import { HealthRecord } from '../../observability/health-record.ts';
+import { openLog } from '../../observability/log.ts';
 import { messageOf } from '../../pipeline/ensure.ts';
+import { connectPatiently } from '../../workers/temporal-connection.ts';
 import { TemporalPing } from '../../workers/temporal-ping.ts';
 import { hasOpenssl, makeAuthority } from '../support/certificates.ts';
 import type { Authority, Certificate } from '../support/certificates.ts';
@@ -141,6 +144,31 @@ describe.skipIf(!hasOpenssl())(
       const said = await refusals(`127.0.0.1:${portOf(keyed)}`);
       expect(said.join('\n')).not.toContain(API_KEY);
       expect(said).not.toContain('it was let in');
+      expect([...keysSeen]).toEqual([`Bearer ${API_KEY}`]);
+    });
+
+    it('is shown the API key by a worker, whose log does not repeat it', async () => {
+      secureTemporal({ tls: { ...right, certificate: null }, apiKey: API_KEY });
+      keysSeen.clear();
+      const ended = new AbortController();
+      const said: string[] = [];
+      const to = {
+        write: (line: string): void => {
+          said.push(line);
+          ended.abort();
+        },
+      };
+      const connection = await connectPatiently(
+        { address: `127.0.0.1:${portOf(keyed)}`, namespace: 'default' },
+        {
+          log: openLog({ name: 'test worker', level: 'info', to }),
+          signal: ended.signal,
+          health: new HealthRecord({ needs: [] }),
+        },
+      );
+      expect([connection, said.length]).toEqual([null, 1]);
+      expect(said.join('')).toContain('no such key');
+      expect(said.join('')).not.toContain(API_KEY);
       expect([...keysSeen]).toEqual([`Bearer ${API_KEY}`]);
     });
   },
