@@ -8,15 +8,10 @@ import { resultDifferences } from '../support/verified-results.ts';
 import { CrashWorld, START_MS } from './crash-world.ts';
 
 test('windows stay, sessions stay open, and the next closer closes these though no pane is left to it', async () => {
-  const world = await CrashWorld.open();
+  const world = await CrashWorld.ingested();
   const { database } = world;
   const spec = { ...world.spec, sessionGapMs: 60_000 };
   const { pool, schema } = database;
-  const lease = world.lease();
-  await world.sendWave(0);
-  await world.sendWave(1);
-  await world.untilIngested();
-  await lease.drain();
   const throughMs = START_MS + 600_000;
   await moveClosedThrough(pool, spec, throughMs);
   await world.crashAt('funnel', (ofCloser) => closeNextPanes(ofCloser, spec, { throughMs }));
